@@ -1,0 +1,114 @@
+//! What a folder has of a data set.
+//!
+//! A file may be there under its name or as `<name>.gz`, compressed or not whatever its name says.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    content,
+    error::DataError,
+    files::{DataFiles, Origin, PartContents, VerifiedFile},
+    registry::{DatasetInfo, FILE_NAMES, FileInfo},
+    status::FileStatus,
+};
+
+/// Looks at each file of a known data set.
+pub(crate) fn inspect(info: &DatasetInfo, folder: &Path) -> [FileStatus; 4] {
+    info.files.each_ref().map(|file| inspect_file(file, folder))
+}
+
+fn inspect_file(file: &FileInfo, folder: &Path) -> FileStatus {
+    let Some(path) = find(folder, file.name) else { return FileStatus::Missing };
+    let reader = match content::open(&path) {
+        Ok(reader) => reader,
+        Err(source) => {
+            return FileStatus::Wrong(DataError::Io { action: "cannot open", path, source });
+        }
+    };
+    match content::verify(reader, file) {
+        Ok(()) => {
+            let (sha256, bytes) = (file.sha256.to_owned(), file.bytes);
+            FileStatus::Verified(VerifiedFile { path, sha256, bytes })
+        }
+        Err(source) => FileStatus::Wrong(DataError::Content { path, source }),
+    }
+}
+
+/// The files of a known data set, all verified; none if the folder has none of them.
+///
+/// # Errors
+///
+/// The first file that is wrong or, if others are there, missing.
+pub(crate) fn known(
+    info: &DatasetInfo,
+    folder: &Path,
+) -> Result<Option<[VerifiedFile; 4]>, DataError> {
+    let files = inspect(info, folder);
+    if files.iter().all(|file| matches!(file, FileStatus::Missing)) {
+        return Ok(None);
+    }
+    let mut verified = Vec::with_capacity(files.len());
+    for (status, file) in files.into_iter().zip(&info.files) {
+        match status {
+            FileStatus::Verified(file) => verified.push(file),
+            FileStatus::Wrong(error) => return Err(error),
+            FileStatus::Missing => return Err(missing(folder, file.name)),
+        }
+    }
+    Ok(Some(verified.try_into().expect("one for each of the four files")))
+}
+
+/// The files of a data set that is known only by its folder: their structure is verified, and the
+/// hashes say what was found.
+///
+/// Without `class_names`, classes are called by their label, as many as the training labels need.
+///
+/// # Errors
+///
+/// [`DataError`] for the first file that is missing, is no IDX file or disagrees with the others.
+pub(crate) fn unknown(
+    folder: &Path,
+    class_names: Option<&[String]>,
+) -> Result<DataFiles, DataError> {
+    fs::read_dir(folder).map_err(DataError::io("cannot open", folder))?;
+    let path = |index: usize| {
+        find(folder, FILE_NAMES[index]).ok_or_else(|| missing(folder, FILE_NAMES[index]))
+    };
+    let paths = [path(0)?, path(1)?, path(2)?, path(3)?];
+
+    let train = PartContents::read(&paths[0], &paths[1])?;
+    let class_names = class_names.map_or_else(|| numbered_classes(&train.labels), <[_]>::to_vec);
+    train.check_labels(class_names.len())?;
+    let expected = (train.images.height, train.images.width);
+    let [train_images, train_labels] = train.files;
+    // Training images are not needed any more: never hold both parts in memory.
+    drop(train.images);
+
+    let test = PartContents::read(&paths[2], &paths[3])?;
+    let found = (test.images.height, test.images.width);
+    if found != expected {
+        return Err(DataError::SizeMismatch { path: paths[2].clone(), expected, found });
+    }
+    test.check_labels(class_names.len())?;
+    let [test_images, test_labels] = test.files;
+
+    let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
+    let files = [train_images, train_labels, test_images, test_labels];
+    Ok(DataFiles { name, class_names, files, origin: Origin::Given(folder.to_owned()) })
+}
+
+/// As many classes as the labels need, called by their number.
+fn numbered_classes(labels: &[u8]) -> Vec<String> {
+    labels.iter().max().map_or_else(Vec::new, |most| (0..=*most).map(|it| it.to_string()).collect())
+}
+
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|path| path.exists())
+}
+
+fn missing(folder: &Path, file: &'static str) -> DataError {
+    DataError::MissingFile { folder: folder.to_owned(), file }
+}

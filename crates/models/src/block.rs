@@ -1,0 +1,57 @@
+//! The blocks that all networks here are built of: a convolution or a dense layer with everything that
+//! belongs to it (bias, activation, batch norm, pooling, dropout), and the head.
+//!
+//! A block is a configuration, `init` and `forward`. It does not know which network it is in; the
+//! [plan](crate::plan) of the network gives it its input size and its name.
+
+mod activation;
+mod batch_norm;
+mod conv;
+mod dense;
+mod head;
+
+pub use activation::Activation;
+pub use batch_norm::{BatchNormConstants, BatchNormPlacement};
+pub use conv::ConvBlock;
+pub(crate) use conv::{ConvBlockConfig, ConvPadding};
+pub use dense::DenseBlock;
+pub(crate) use dense::DenseBlockConfig;
+pub(crate) use head::HeadConfig;
+pub use head::{Head, HeadKind};
+
+/// One operation of a network, with what decides its output size and its number of parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Op {
+    /// A 3×3 convolution with stride 1 and biases.
+    Conv {
+        channels: usize,
+        padding: ConvPadding,
+    },
+    /// A dense layer with biases.
+    Linear {
+        features: usize,
+    },
+    /// The last dense layer.
+    Head {
+        num_classes: usize,
+        kind: HeadKind,
+    },
+    BatchNorm,
+    Activation(Activation),
+    /// Max-pooling over 2×2 pixels with stride 2; an odd last row or column is dropped.
+    MaxPool,
+    Dropout(f64),
+    /// From `[channels, height, width]` to `[channels · height · width]`, channels outermost.
+    Flatten,
+    /// The mean of each channel.
+    GlobalAverage,
+}
+
+/// The names of the parts of a block that hold weights.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BlockNames {
+    /// The convolution or dense layer.
+    pub(crate) layer: String,
+    /// The batch norm, if there is one.
+    pub(crate) batch_norm: String,
+}

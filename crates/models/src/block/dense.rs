@@ -1,0 +1,143 @@
+//! A dense layer with its bias, activation, batch norm and dropout.
+
+use burn::module::Module;
+use burn::nn::{BatchNorm, Dropout, DropoutConfig, Initializer as Untouched, Linear, LinearConfig};
+use burn::tensor::{Device, Tensor};
+
+use super::batch_norm::normalize;
+use super::{Activation, BatchNormConstants, BatchNormPlacement, BlockNames, Op};
+use crate::initializer::{Draws, Fans};
+use crate::slot::{self, Slot};
+
+/// Configuration of a [`DenseBlock`].
+#[derive(Debug, Clone)]
+pub(crate) struct DenseBlockConfig {
+    pub(crate) features: usize,
+    pub(crate) activation: Activation,
+    pub(crate) batch_norm: BatchNormPlacement,
+    pub(crate) constants: BatchNormConstants,
+    pub(crate) dropout: f64,
+    /// Given by the plan of the network, as the names are.
+    pub(crate) in_features: usize,
+    pub(crate) names: BlockNames,
+}
+
+impl DenseBlockConfig {
+    /// A dense layer with `features` units, ReLU and the given dropout; without batch norm.
+    pub(crate) fn new(features: usize, dropout: f64) -> Self {
+        Self {
+            features,
+            activation: Activation::Relu,
+            batch_norm: BatchNormPlacement::None,
+            constants: BatchNormConstants::default(),
+            dropout,
+            in_features: 0,
+            names: BlockNames::default(),
+        }
+    }
+
+    pub(crate) fn with_activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+
+    pub(crate) fn with_batch_norm(mut self, placement: BatchNormPlacement, constants: BatchNormConstants) -> Self {
+        self.batch_norm = placement;
+        self.constants = constants;
+        self
+    }
+
+    /// The operations in their order, which [`DenseBlock::forward`] follows.
+    pub(crate) fn ops(&self) -> Vec<Op> {
+        let norm = |here| (self.batch_norm == here).then_some(Op::BatchNorm);
+        let linear = Op::Linear { features: self.features };
+        [
+            Some(linear),
+            norm(BatchNormPlacement::BeforeActivation),
+            Some(Op::Activation(self.activation)),
+            norm(BatchNormPlacement::AfterActivation),
+            // Also at rate 0, so that the rate does not change the names of what follows.
+            Some(Op::Dropout(self.dropout)),
+            norm(BatchNormPlacement::AfterDropout),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    pub(crate) fn init(&self, draws: &Draws, device: &Device) -> DenseBlock {
+        let has_norm = self.batch_norm != BatchNormPlacement::None;
+        DenseBlock {
+            linear: linear(&self.names.layer, [self.in_features, self.features], draws, device),
+            norm: has_norm.then(|| self.constants.init(self.features, device)),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            activation: self.activation,
+            placement: self.batch_norm,
+            names: self.names.clone(),
+        }
+    }
+}
+
+/// Initialises a dense layer from `[inputs, outputs]`, which is also how Burn lays out its weights.
+pub(super) fn linear(name: &str, [inputs, outputs]: [usize; 2], draws: &Draws, device: &Device) -> Linear {
+    let fans = Fans::new(1, inputs, outputs);
+    let mut linear = LinearConfig::new(inputs, outputs)
+        // Replaced below, before Burn would draw it.
+        .with_initializer(Untouched::Zeros)
+        .init(device);
+    let weight = format!("{name}.weight");
+    linear.weight = draws.kernel(&weight, [inputs, outputs], fans, device);
+    linear.bias = Some(draws.bias(&format!("{name}.bias"), outputs, fans, device));
+    linear
+}
+
+/// A dense layer with its bias and activation, and as configured: batch norm and dropout.
+#[derive(Module, Debug)]
+pub struct DenseBlock {
+    /// The dense layer.
+    pub linear: Linear,
+    /// The batch norm, if the block has one.
+    pub norm: Option<BatchNorm>,
+    /// The dropout, which may have rate 0.
+    pub dropout: Dropout,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    placement: BatchNormPlacement,
+    #[module(skip)]
+    names: BlockNames,
+}
+
+impl DenseBlock {
+    /// Applies the block.
+    ///
+    /// Dropout and the batch's own statistics act on autodiff devices only.
+    ///
+    /// # Shapes
+    ///
+    /// - x: `[batch, in_features]`
+    /// - output: `[batch, features]`
+    #[must_use]
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = self.linear.forward(x);
+        let x = self.normalize(BatchNormPlacement::BeforeActivation, x);
+        let x = self.activation.forward(x);
+        let x = self.normalize(BatchNormPlacement::AfterActivation, x);
+        let x = self.dropout.forward(x);
+        self.normalize(BatchNormPlacement::AfterDropout, x)
+    }
+
+    fn normalize(&self, here: BatchNormPlacement, x: Tensor<2>) -> Tensor<2> {
+        normalize(self.norm.as_ref(), self.placement, here, x)
+    }
+
+    /// The tensors that the block holds, with the names they are stored under.
+    pub(crate) fn slots(&mut self) -> Vec<(String, Slot<'_>)> {
+        let names = &self.names;
+        let mut slots = slot::linear(&names.layer, &mut self.linear);
+        if let Some(norm) = &mut self.norm {
+            slots.extend(slot::batch_norm(&names.batch_norm, norm));
+        }
+        slots
+    }
+}

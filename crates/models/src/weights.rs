@@ -1,0 +1,184 @@
+//! Weights as safetensors bytes, in PyTorch's layout and by its names. Bytes only: files are the
+//! caller's business.
+//!
+//! Reading is strict, because the bytes are not trusted: every tensor of the network and no other, as
+//! finite f32 numbers of the right shape, or a typed error and no network.
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::module::Module;
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
+
+use crate::Model;
+
+/// The one entry of the header's metadata, holding `name/version`. One, because the `safetensors` crate
+/// writes entries in the order of a hash map, and the same weights must give the same bytes.
+const METADATA_KEY: &str = "model";
+/// Version of the names and layouts.
+const VERSION: &str = "1";
+
+/// Weights that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The bytes are not safetensors.
+    #[error("not a safetensors file: {0}")]
+    Format(#[from] SafeTensorError),
+    /// The weights belong to another kind of model, or to another version of this program.
+    #[error("expected weights of {expected}, found {found}")]
+    Model {
+        /// Model and version that the weights were wanted for.
+        expected: String,
+        /// Model and version that the header names.
+        found: String,
+    },
+    /// A tensor of the network is absent.
+    #[error("{name}: missing, expected {shape:?}")]
+    Missing {
+        /// Name of the tensor.
+        name: String,
+        /// Shape that it has in the network.
+        shape: Vec<usize>,
+    },
+    /// The network has no such tensor.
+    #[error("{name}: not a tensor of this network")]
+    Unexpected {
+        /// Name of the tensor.
+        name: String,
+    },
+    /// A tensor has another shape.
+    #[error("{name}: expected shape {expected:?}, found {found:?}")]
+    Shape {
+        /// Name of the tensor.
+        name: String,
+        /// Shape in the network.
+        expected: Vec<usize>,
+        /// Shape in the bytes.
+        found: Vec<usize>,
+    },
+    /// A tensor does not hold f32 numbers.
+    #[error("{name}: expected f32 numbers, found {found}")]
+    Dtype {
+        /// Name of the tensor.
+        name: String,
+        /// Type of its numbers.
+        found: String,
+    },
+    /// A number is infinite or not a number.
+    #[error("{name}: expected finite numbers, found {value} at {index}")]
+    NonFinite {
+        /// Name of the tensor.
+        name: String,
+        /// Place of the number in the tensor, in PyTorch's layout.
+        index: usize,
+        /// The number.
+        value: f32,
+    },
+    /// The device did not give the numbers out.
+    #[error("{name}: cannot be read from the device: {message}")]
+    Device {
+        /// Name of the tensor.
+        name: String,
+        /// What the backend says.
+        message: String,
+    },
+}
+
+/// Writes the weights of a network: the same bytes for the same weights.
+///
+/// Running statistics that a training step has left pending are folded in first.
+///
+/// ```
+/// # use models::{Cnn1Config, InputShape, ModelConfig, from_safetensors, to_safetensors};
+/// # let config = ModelConfig::Cnn1(Cnn1Config::default());
+/// # let images = InputShape { channels: 1, height: 28, width: 28 };
+/// let bytes = to_safetensors(&config.init_seeded(images, 10, 1))?;
+/// let model = from_safetensors(config.init_seeded(images, 10, 2), &bytes)?;
+/// assert_eq!(to_safetensors(&model)?, bytes);
+/// # Ok::<(), models::WeightsError>(())
+/// ```
+///
+/// # Errors
+///
+/// [`WeightsError::NonFinite`]: weights that diverged are never written. [`WeightsError::Device`] if the
+/// device fails.
+pub fn to_safetensors(model: &Model) -> Result<Vec<u8>, WeightsError> {
+    let mut tensors = Vec::new();
+    for (name, slot) in model.valid().slots() {
+        let values = match slot.read() {
+            Ok(values) => values,
+            Err(message) => return Err(WeightsError::Device { name, message }),
+        };
+        check_finite(&name, &values)?;
+        let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+        tensors.push((name, slot.shape(), bytes));
+    }
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>, SafeTensorError>>()?;
+    let metadata = HashMap::from([(METADATA_KEY.to_string(), title(model))]);
+    Ok(safetensors::serialize(views, Some(metadata))?)
+}
+
+/// Replaces the weights of a network by those in `bytes`.
+///
+/// The network stays on its device, and in training if it was; a clone of it keeps its own weights.
+/// Bytes that PyTorch wrote have no metadata, and a counter of batches in every batch norm; both are
+/// accepted, the counter is ignored.
+///
+/// # Errors
+///
+/// A [`WeightsError`] that names the tensor at fault.
+pub fn from_safetensors(mut model: Model, bytes: &[u8]) -> Result<Model, WeightsError> {
+    let (_, header) = SafeTensors::read_metadata(bytes)?;
+    let expected = title(&model);
+    if let Some(found) = header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY))
+        && *found != expected
+    {
+        let found = found.clone();
+        return Err(WeightsError::Model { expected, found });
+    }
+    let file = SafeTensors::deserialize(bytes)?;
+    let mut tensors: BTreeMap<String, TensorView<'_>> = file.tensors().into_iter().collect();
+    for (name, mut slot) in model.slots() {
+        let shape = slot.shape();
+        let Some(tensor) = tensors.remove(&name) else {
+            return Err(WeightsError::Missing { name, shape });
+        };
+        if let Some(norm) = name.strip_suffix(".running_mean") {
+            tensors.remove(&format!("{norm}.num_batches_tracked"));
+        }
+        slot.write(numbers(name, &shape, &tensor)?);
+    }
+    match tensors.pop_first() {
+        Some((name, _)) => Err(WeightsError::Unexpected { name }),
+        None => Ok(model),
+    }
+}
+
+/// The metadata's value: which names and layouts the tensors have.
+fn title(model: &Model) -> String {
+    format!("{}/{VERSION}", model.name())
+}
+
+fn numbers(name: String, expected: &[usize], tensor: &TensorView<'_>) -> Result<Vec<f32>, WeightsError> {
+    if tensor.dtype() != Dtype::F32 {
+        let found = tensor.dtype().to_string();
+        return Err(WeightsError::Dtype { name, found });
+    }
+    if tensor.shape() != expected {
+        return Err(WeightsError::Shape { name, expected: expected.to_vec(), found: tensor.shape().to_vec() });
+    }
+    let (words, _) = tensor.data().as_chunks::<4>();
+    let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+    check_finite(&name, &values)?;
+    Ok(values)
+}
+
+fn check_finite(name: &str, values: &[f32]) -> Result<(), WeightsError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(WeightsError::NonFinite { name: name.to_string(), index, value: values[index] }),
+        None => Ok(()),
+    }
+}

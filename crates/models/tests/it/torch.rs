@@ -1,0 +1,112 @@
+//! The same weights give the same logits in PyTorch, in both directions.
+//!
+//! Needs Python with `torch` and `safetensors`: the interpreter in the environment variable `PYTHON`, else
+//! `python3`. Where they are absent the test says on stderr that it was not run; a `PYTHON` that was asked
+//! for must have them.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use models::{InputShape, Model, ModelConfig, from_safetensors, to_safetensors};
+use serde_json::json;
+
+use crate::{every_kind, forward_in_training, images, values};
+
+const NUM_CLASSES: usize = 10;
+const TOLERANCE: f32 = 1e-4;
+
+#[test]
+fn pytorch_computes_the_same_logits() {
+    let Some(python) = python_with_torch() else {
+        return;
+    };
+    let root = tempfile::tempdir().unwrap();
+    let cases: Vec<_> = every_kind()
+        .into_iter()
+        .enumerate()
+        .map(|(index, (config, shape))| Case::write(root.path().join(index.to_string()), config, shape))
+        .collect();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/torch_reference.py");
+    let folders = cases.iter().map(|case| &case.folder);
+    let output = Command::new(python).arg(script).args(folders).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for case in cases {
+        case.check();
+    }
+}
+
+struct Case {
+    folder: PathBuf,
+    config: ModelConfig,
+    shape: InputShape,
+    logits: Vec<f32>,
+}
+
+impl Case {
+    fn write(folder: PathBuf, config: ModelConfig, shape: InputShape) -> Self {
+        fs::create_dir(&folder).unwrap();
+        let model = config.init_seeded(shape, NUM_CLASSES, 17).train();
+        // One step in training, so that running statistics are not 0 and 1.
+        forward_in_training(&model, 16, shape);
+        let model = model.valid();
+        fs::write(folder.join("model.safetensors"), to_safetensors(&model).unwrap()).unwrap();
+        let InputShape { channels, height, width } = shape;
+        let case = json!({
+            "model": config,
+            "image": [channels, height, width],
+            "num_classes": NUM_CLASSES,
+        });
+        fs::write(folder.join("case.json"), case.to_string()).unwrap();
+        let pixels = values(images(16, shape, &Device::flex()));
+        let bytes: Vec<u8> = pixels.into_iter().flat_map(f32::to_le_bytes).collect();
+        fs::write(folder.join("images.bin"), bytes).unwrap();
+        let logits = logits(&model, shape);
+        Self { folder, config, shape, logits }
+    }
+
+    fn check(self) {
+        self.compare("our weights", &self.logits, "logits.bin");
+        let bytes = fs::read(self.folder.join("torch.safetensors")).unwrap();
+        let model = self.config.init_seeded(self.shape, NUM_CLASSES, 18);
+        let model = from_safetensors(model, &bytes).unwrap_or_else(|error| panic!("{:?}: {error}", self.config));
+        self.compare("PyTorch's weights", &logits(&model, self.shape), "torch_logits.bin");
+    }
+
+    fn compare(&self, weights: &str, ours: &[f32], file: &str) {
+        let bytes = fs::read(self.folder.join(file)).unwrap();
+        let (words, _) = bytes.as_chunks::<4>();
+        assert_eq!(words.len(), ours.len());
+        for (ours, &word) in ours.iter().zip(words) {
+            let theirs = f32::from_le_bytes(word);
+            assert!((ours - theirs).abs() < TOLERANCE, "{:?} with {weights}: {ours} {theirs}", self.config);
+        }
+    }
+}
+
+fn logits(model: &Model, shape: InputShape) -> Vec<f32> {
+    values(model.forward(images(16, shape, &Device::flex())))
+}
+
+fn python_with_torch() -> Option<String> {
+    let asked = env::var("PYTHON").ok();
+    let python = asked.clone().unwrap_or_else(|| "python3".to_string());
+    let probe = Command::new(&python).args(["-c", "import torch, safetensors.torch"]).output();
+    let missing = match probe {
+        Ok(output) if output.status.success() => return Some(python),
+        Ok(output) => {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            stderr.lines().last().unwrap_or_default().to_string()
+        }
+        Err(error) => error.to_string(),
+    };
+    assert!(asked.is_none(), "{python}: {missing}");
+    // Past the test harness, which would swallow what a passing test prints.
+    let notice = format!("the comparison with PyTorch was not run: {python}: {missing}\n");
+    io::stderr().write_all(notice.as_bytes()).unwrap();
+    None
+}

@@ -1,0 +1,124 @@
+//! Which device computes: the only module that knows backends by name.
+
+use burn::tensor::{Device, DeviceType};
+
+use crate::{error::Error, experiment::BackendName};
+
+/// A device that is there, with what a reader of results needs to know about it.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// The concrete backend: never [`BackendName::Auto`].
+    pub name: BackendName,
+    /// The plain device, without automatic differentiation.
+    pub device: Device,
+    /// What computes: the adapter of a GPU backend, else none.
+    pub adapter: Option<String>,
+    /// Whether each operation ends before the next starts, so that reading a value costs nothing.
+    pub timing: Timing,
+}
+
+/// How a backend runs operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// Operations run when they are called.
+    Immediate,
+    /// Operations are queued; reading a value waits for the queue.
+    Queued,
+}
+
+/// What a person should know about a backend before it computes.
+pub const NDARRAY_NOTICE: &str = "backend ndarray is deprecated in Burn and many times slower than flex in convolutions; \
+     use --backend flex unless you compare backends";
+
+/// Said before the first step on wgpu.
+pub const WGPU_NOTICE: &str =
+    "backend wgpu compiles and tunes its shaders during the first steps: this can take minutes";
+
+/// Opens the device of the backend that is asked for.
+///
+/// `Auto` is wgpu where it finds a real GPU, else flex.
+///
+/// # Errors
+///
+/// [`Error::Backend`] if wgpu is asked for and no adapter answers.
+pub fn select(name: BackendName) -> Result<Backend, Error> {
+    match name {
+        BackendName::Flex => Ok(cpu(BackendName::Flex, Device::flex())),
+        BackendName::Ndarray => Ok(cpu(BackendName::Ndarray, ndarray())),
+        BackendName::Wgpu => wgpu_adapters().into_iter().next().map(Adapter::into_backend).ok_or_else(|| {
+            Error::Backend(
+                "backend wgpu: no graphics adapter found; install a GPU driver with Vulkan support, or the software \
+                 adapter (Debian and Ubuntu: apt-get install mesa-vulkan-drivers), or use --backend flex"
+                    .to_owned(),
+            )
+        }),
+        BackendName::Auto => Ok(wgpu_adapters()
+            .into_iter()
+            .find(|adapter| adapter.is_gpu)
+            .map_or_else(|| cpu(BackendName::Flex, Device::flex()), Adapter::into_backend)),
+    }
+}
+
+struct Adapter {
+    device: Device,
+    name: String,
+    is_gpu: bool,
+}
+
+impl Adapter {
+    fn into_backend(self) -> Backend {
+        Backend {
+            name: BackendName::Wgpu,
+            device: self.device,
+            adapter: Some(self.name),
+            timing: Timing::Queued,
+        }
+    }
+}
+
+/// The adapters of this machine, real GPUs before software ones.
+fn wgpu_adapters() -> Vec<Adapter> {
+    let mut adapters: Vec<Adapter> = Device::enumerate(DeviceType::Wgpu)
+        .into_vec()
+        .into_iter()
+        .map(|device| {
+            let identity = device.identity();
+            Adapter {
+                name: identity.as_ref().map_or_else(|| "unknown".to_owned(), |it| it.name.clone()),
+                // A software rasteriser is no card and so has no bus address.
+                is_gpu: identity.is_some_and(|it| it.physical.is_some()),
+                device,
+            }
+        })
+        .collect();
+    adapters.sort_by_key(|adapter| !adapter.is_gpu);
+    adapters
+}
+
+fn cpu(name: BackendName, device: Device) -> Backend {
+    Backend { name, device, adapter: None, timing: Timing::Immediate }
+}
+
+#[expect(deprecated, reason = "the suite keeps the backend that its users name, and says that it is slow")]
+fn ndarray() -> Device {
+    Device::ndarray()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_backends_are_always_there() {
+        for name in [BackendName::Flex, BackendName::Ndarray] {
+            let backend = select(name).expect("needs no hardware");
+            assert_eq!(backend.name, name);
+            assert_eq!(backend.timing, Timing::Immediate);
+        }
+    }
+
+    #[test]
+    fn auto_names_a_concrete_backend() {
+        assert_ne!(select(BackendName::Auto).expect("falls back to flex").name, BackendName::Auto);
+    }
+}

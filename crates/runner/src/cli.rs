@@ -1,0 +1,86 @@
+//! The command line: what a person types, and what the process answers.
+//!
+//! Standard output carries what was asked for and nothing else; everything said along the way goes to
+//! standard error. Exit codes: see [`crate::error::Error::exit_code`].
+
+mod args;
+mod compare;
+mod data_sets;
+mod outcome;
+mod run;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use miette::Report;
+
+use self::args::{Arguments, Command};
+use crate::{error::Error, report, run_dir::RunDir};
+
+/// Runs the program and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,data=warn,runner=warn")),
+        )
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time()
+        .init();
+    match dispatch(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = ExitCode::from(error.exit_code());
+            complain(error);
+            code
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<(), Error> {
+    match arguments.command {
+        None if arguments.run.experiments.is_empty() => {
+            Err(Error::Usage("no experiment given; try: runner experiments/cnn3.toml, or runner --help".into()))
+        }
+        None => run::all(&arguments.run),
+        Some(Command::Plot { run, svg }) => plot(&run, svg),
+        Some(Command::Summary { experiment, set }) => show::summary(&experiment, &set),
+        Some(Command::List { folder, results_dir }) => show::list(&folder, &results_dir),
+        Some(Command::Compare(compare)) => compare::compare(&compare),
+        Some(Command::Data(data)) => data_sets::dispatch(&data),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Arguments::command(), "runner", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn plot(path: &std::path::Path, formats: bool) -> Result<(), Error> {
+    let formats = if formats { report::Formats::PngAndSvg } else { report::Formats::Png };
+    let written = report::draw(&RunDir::open(path)?, formats)?;
+    for path in written {
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+/// Prints an error on stderr, with the source line where there is one.
+fn complain(error: Error) {
+    match error {
+        Error::Config(error) => eprintln!("{:?}", Report::new(*error)),
+        error => {
+            eprintln!("error: {error}");
+            let mut source = std::error::Error::source(&error);
+            while let Some(cause) = source {
+                // Messages that already end with their cause are not repeated.
+                if !error.to_string().contains(&cause.to_string()) {
+                    eprintln!("  caused by: {cause}");
+                }
+                source = cause.source();
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Flags and subcommands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::{experiment::BackendName, progress::ProgressMode};
+
+/// Train image classifiers from TOML experiments and draw what they learnt.
+#[derive(Debug, Parser)]
+#[command(
+    name = "runner",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 done, 1 failure in a run, 2 usage or configuration, 3 data or weights, 4 I/O, \
+                  5 training diverged, 6 backend unavailable, 7 some of several failed, 75 run directory busy."
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) run: RunArguments,
+}
+
+/// What to train and how.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// Experiment files, run one after the other
+    #[arg(value_name = "EXPERIMENT.toml")]
+    pub(super) experiments: Vec<PathBuf>,
+    /// Backend that computes, instead of the file's [default: auto]
+    #[arg(long, value_enum)]
+    pub(super) backend: Option<BackendName>,
+    /// Set a value of the experiment, as in --set optimizer.learning_rate=0.01
+    #[arg(long, value_name = "KEY.PATH=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Seed of weights, order, dropout and augmentation
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    /// Stop after N epochs, counted over all phases
+    #[arg(long, value_name = "N")]
+    pub(super) max_epochs: Option<usize>,
+    /// Train on the first N samples of the training part
+    #[arg(long, value_name = "N")]
+    pub(super) train_samples: Option<usize>,
+    /// Test on the first N samples of the test set
+    #[arg(long, value_name = "N")]
+    pub(super) test_samples: Option<usize>,
+    /// Folder for run directories
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(super) results_dir: PathBuf,
+    /// Name of the run directory [default: <UTC time>-<backend>-s<seed>]
+    #[arg(long, value_name = "NAME")]
+    pub(super) run_name: Option<String>,
+    /// Folder with the data set's IDX files
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Never fetch data
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// Threads that compute on the CPU [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) progress: ProgressMode,
+    /// Print one JSON object per run on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Draw figures as SVG, too
+    #[arg(long)]
+    pub(super) svg: bool,
+    /// Print the resolved configuration and the model, and touch nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// What else the program does.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Draw the figures of a run again, from its files alone
+    Plot {
+        /// Run directory, such as results/cnn3/latest
+        #[arg(value_name = "RUN_DIR")]
+        run: PathBuf,
+        /// Draw figures as SVG, too
+        #[arg(long)]
+        svg: bool,
+    },
+    /// Print the model of an experiment: layers, shapes, parameters, multiply-adds
+    Summary {
+        /// Experiment file
+        #[arg(value_name = "EXPERIMENT.toml")]
+        experiment: PathBuf,
+        /// Set a value of the experiment
+        #[arg(long, value_name = "KEY.PATH=VALUE")]
+        set: Vec<String>,
+    },
+    /// List experiments and their last results
+    List {
+        /// Folder of experiment files
+        #[arg(value_name = "DIR", default_value = "experiments")]
+        folder: PathBuf,
+        /// Folder of run directories
+        #[arg(long, value_name = "DIR", default_value = "results")]
+        results_dir: PathBuf,
+    },
+    /// Compare runs: a table, and one plot over all of them
+    Compare(CompareArguments),
+    /// Fetch, verify or list data sets
+    Data(DataArguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// Shell
+        shell: Shell,
+    },
+}
+
+/// Which runs to compare.
+#[derive(Debug, Args)]
+pub(super) struct CompareArguments {
+    /// Run directories, such as results/cnn1/latest results/cnn3/latest
+    #[arg(value_name = "RUN", required = true, num_args = 1..)]
+    pub(super) runs: Vec<PathBuf>,
+    /// Folder for the plots
+    #[arg(long, value_name = "DIR", default_value = "results/compare")]
+    pub(super) output: PathBuf,
+    /// How the table is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: TableFormat,
+    /// Draw figures as SVG, too
+    #[arg(long)]
+    pub(super) svg: bool,
+}
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum TableFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// For a Markdown file.
+    Markdown,
+}
+
+/// What to do with data sets.
+#[derive(Debug, Args)]
+pub(super) struct DataArguments {
+    #[command(subcommand)]
+    pub(super) action: DataAction,
+}
+
+/// What to do with which data set.
+#[derive(Debug, Subcommand)]
+pub(super) enum DataAction {
+    /// Find or fetch a data set (all of them without NAME) and verify it
+    Fetch(DataSetArguments),
+    /// Verify a data set (all of them without NAME) without fetching
+    Verify(DataSetArguments),
+    /// List data sets and where their files are
+    List(DataSetArguments),
+}
+
+/// Which data set, and where to look first.
+#[derive(Debug, Args)]
+pub(super) struct DataSetArguments {
+    /// Name of the data set, such as fashion-mnist
+    pub(super) name: Option<String>,
+    /// Folder with the data set's IDX files
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Never fetch data
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) progress: ProgressMode,
+}

@@ -1,0 +1,114 @@
+//! Everything that can end a run, and the exit code that says so.
+
+use std::path::PathBuf;
+
+use crate::experiment::ConfigError;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The experiment file, a flag or an override is wrong.
+    #[error(transparent)]
+    Config(Box<ConfigError>),
+    /// A command-line argument that is wrong on its own.
+    #[error("{0}")]
+    Usage(String),
+    /// The data set cannot be found, fetched or trusted.
+    #[error(transparent)]
+    Data(#[from] data::DataError),
+    /// Weights cannot be written or read.
+    #[error(transparent)]
+    Weights(#[from] models::WeightsError),
+    /// A file cannot be written or read.
+    #[error("{}: {action}: {source}", path.display())]
+    Io {
+        /// What was being done, as in "cannot write".
+        action: &'static str,
+        /// The file or folder at fault.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of a run directory says something else than its format allows.
+    #[error("{}: {message}", path.display())]
+    Malformed {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The loss stopped being a number.
+    #[error(
+        "training diverged: loss is {loss} at epoch {epoch}, step {step} (learning rate {learning_rate}); \
+         lower optimizer.learning_rate or set training.gradient_clipping"
+    )]
+    Diverged {
+        /// Epoch, counted from 1 over all phases.
+        epoch: usize,
+        /// Step within the epoch, counted from 1.
+        step: usize,
+        /// The loss found.
+        loss: f64,
+        /// Learning rate of that step.
+        learning_rate: f64,
+    },
+    /// The chosen backend has no device on this machine.
+    #[error("{0}")]
+    Backend(String),
+    /// A run with this name is going on.
+    #[error("{}: another run is writing here{holder}; wait for it or choose another --run-name", path.display())]
+    Busy {
+        /// The run directory.
+        path: PathBuf,
+        /// Who holds it, as in " (process 42)".
+        holder: String,
+    },
+    /// A picture cannot be drawn.
+    #[error("cannot draw {figure}: {source}")]
+    Plot {
+        /// File name of the figure.
+        figure: String,
+        /// What went wrong.
+        source: plots::PlotError,
+    },
+    /// Several experiments were asked for and some failed.
+    #[error("{failed} of {total} experiments failed")]
+    Several {
+        /// How many failed.
+        failed: usize,
+        /// How many were asked for.
+        total: usize,
+    },
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(Box::new(error))
+    }
+}
+
+impl Error {
+    /// The process exit code that tells scripts what kind of failure this is.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Plot { .. } => 1,
+            Self::Config(_) | Self::Usage(_) => 2,
+            Self::Data(_) | Self::Weights(_) | Self::Malformed { .. } => 3,
+            Self::Io { .. } => 4,
+            Self::Diverged { .. } => 5,
+            Self::Backend(_) => 6,
+            Self::Several { .. } => 7,
+            Self::Busy { .. } => 75,
+        }
+    }
+
+    /// An I/O failure with the path and the deed; for `map_err`.
+    pub fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}

@@ -1,0 +1,144 @@
+//! The schema of an experiment file, and what makes a file that fits it an [`Experiment`].
+
+use data::{AugmentConfig, Split};
+use models::ModelConfig;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+
+use super::{
+    Experiment,
+    checks::{Checks, Invalid},
+    data_config::DataConfig,
+    optimizer::Optimizer,
+    phase::{Augmentation, Phase},
+    schedule::Schedule,
+    training::{Select, Training},
+};
+
+/// The tables of a file, as written: each well formed, but perhaps out of range or at odds with another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    /// Only here to be among the known keys: it is resolved before a file is read as a `Document`.
+    #[serde(default, skip_serializing)]
+    #[expect(dead_code, reason = "serde names it in errors")]
+    extends: Option<IgnoredAny>,
+    pub(super) data: DataConfig,
+    model: ModelConfig,
+    optimizer: Optimizer,
+    #[serde(default)]
+    schedule: Schedule,
+    #[serde(default)]
+    pub(super) training: Training,
+    #[serde(default)]
+    augment: AugmentConfig,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    phase: Vec<Phase>,
+}
+
+/// The only phase of a file that says `training.epochs`.
+const ONLY_PHASE: &str = "train";
+
+impl TryFrom<Document> for Experiment {
+    type Error = Vec<Invalid>;
+
+    fn try_from(document: Document) -> Result<Self, Vec<Invalid>> {
+        let mut checks = Checks::default();
+        document.check(&mut checks);
+        let found = checks.into_found();
+        if !found.is_empty() {
+            return Err(found);
+        }
+        let phases = document.phases();
+        let Document { name, description, data, model, optimizer, schedule, training, augment, .. } = document;
+        Ok(Self { name, description, data, model, optimizer, schedule, training, augment, phases })
+    }
+}
+
+impl From<Experiment> for Document {
+    fn from(experiment: Experiment) -> Self {
+        let Experiment { name, description, data, model, optimizer, schedule, training, augment, phases } = experiment;
+        let phase = if training.epochs.is_some() { Vec::new() } else { phases };
+        Self { name, description, extends: None, data, model, optimizer, schedule, training, augment, phase }
+    }
+}
+
+impl Document {
+    fn phases(&self) -> Vec<Phase> {
+        let Some(epochs) = self.training.epochs else { return self.phase.clone() };
+        let augment = if self.augment.is_identity() { Augmentation::Off } else { Augmentation::On };
+        vec![Phase { name: ONLY_PHASE.to_owned(), epochs, augment, steps_per_epoch: None }]
+    }
+
+    /// Notes everything that is out of range or contradictory, in the order of the tables.
+    fn check(&self, checks: &mut Checks) {
+        self.check_name(checks);
+        self.data.check(checks);
+        if let Some((input, num_classes)) = self.data.known_shape()
+            && let Err(error) = self.model.validate(input, num_classes)
+        {
+            checks.fail(format!("model.{}", error.field), error.message);
+        }
+        self.optimizer.check(checks);
+        self.schedule.check(checks);
+        self.training.check(checks);
+        self.check_validation(checks);
+        if let Err(error) = self.augment.validate() {
+            checks.fail(format!("augment.{}", error.field), error.message);
+        }
+        self.check_phases(checks);
+    }
+
+    fn check_name(&self, checks: &mut Checks) {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if !(1..=64).contains(&self.name.len()) || !self.name.bytes().all(is_plain) {
+            let message = format!("must be 1 to 64 letters, digits, `_` or `-`, found {:?}", self.name);
+            checks.fail("name", message);
+        }
+    }
+
+    fn check_validation(&self, checks: &mut Checks) {
+        if self.data.split != Split::None {
+            return;
+        }
+        let nothing_held_out = "but data.split is none, so that there are no validation images";
+        if self.training.select == Select::Best {
+            checks.fail("training.select", format!("the best epoch is chosen by validation, {nothing_held_out}"));
+        }
+        if self.training.early_stopping.is_some() {
+            checks.fail("training.early_stopping", format!("stopping needs a validation metric, {nothing_held_out}"));
+        }
+        if self.augment.valid {
+            checks.fail("augment.valid", format!("asks for augmented validation images, {nothing_held_out}"));
+        }
+    }
+
+    fn check_phases(&self, checks: &mut Checks) {
+        match (self.training.epochs, self.phase.as_slice()) {
+            (None, []) => {
+                checks.fail("training.epochs", "missing: say how long to train, here or in [[phase]] tables");
+            }
+            (Some(_), [_, ..]) => {
+                checks.fail("training.epochs", "[[phase]] tables say how long to train, too; keep one of the two");
+            }
+            _ => {}
+        }
+        for (index, phase) in self.phase.iter().enumerate() {
+            phase.check(index, checks);
+            if self.phase[..index].iter().any(|other| other.name == phase.name) {
+                checks.fail(format!("phase.{index}.name"), format!("two phases are called {:?}", phase.name));
+            }
+            if phase.augment == Augmentation::On && self.augment.is_identity() {
+                checks.fail(format!("phase.{index}.augment"), "is true, but [augment] changes nothing");
+            }
+        }
+        if !self.phase.is_empty()
+            && !self.augment.is_identity()
+            && self.phase.iter().all(|phase| phase.augment == Augmentation::Off)
+        {
+            checks.fail("augment", "no [[phase]] says `augment = true`, so that this would change nothing");
+        }
+    }
+}

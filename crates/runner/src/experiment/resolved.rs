@@ -1,0 +1,151 @@
+//! An experiment together with where each of its values came from.
+
+use std::path::Path;
+
+use super::{
+    ConfigError, Experiment,
+    document::Document,
+    error::Problem,
+    node::{KIND, Node, Value},
+    origin::Origin,
+    paths::data_dir,
+    phase::Augmentation,
+    ser, write,
+};
+
+/// What a file, all that it extends and the command line come to.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// Where its values came from.
+    pub origins: Origins,
+}
+
+/// Dotted key → origin.
+#[derive(Clone, Debug)]
+pub struct Origins {
+    said: Node,
+    /// What `--max-epochs` changed.
+    cut: Vec<(String, Origin)>,
+}
+
+impl Origins {
+    pub(super) fn new(said: Node) -> Self {
+        Self { said, cut: Vec::new() }
+    }
+
+    /// Where the value of a dotted key came from, as in `phase.0.epochs`.
+    #[must_use]
+    pub fn of(&self, key: &str) -> Origin {
+        let covers = |cut: &str| key.strip_prefix(cut).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        if let Some((_, origin)) = self.cut.iter().find(|(cut, _)| covers(cut)) {
+            return origin.clone();
+        }
+        let mut node = &self.said;
+        let mut segments = key.split('.').peekable();
+        while let Some(segment) = segments.next() {
+            match node.child(segment) {
+                Some(child) => node = child,
+                // `optimizer = "adam"` says `optimizer.kind`, too.
+                None if segment == KIND && segments.peek().is_none() && node.as_str().is_some() => break,
+                None => return Origin::Default,
+            }
+        }
+        // And the other way round.
+        node.child(KIND).unwrap_or(node).origin.clone()
+    }
+
+    /// The place to blame for the value of a key: the value, or if nobody said it, the innermost table
+    /// around it that somebody wrote.
+    pub(super) fn blame(&self, key: &str) -> Origin {
+        let mut node = &self.said;
+        let mut origin = &self.said.origin;
+        for segment in key.split('.') {
+            let Some(child) = node.child(segment) else { break };
+            origin = match node.as_table().and_then(|table| table.entry(segment)) {
+                Some(entry) if matches!(child.value, Value::Table(_)) => &entry.key_origin,
+                _ => &child.origin,
+            };
+            node = child;
+        }
+        origin.clone()
+    }
+}
+
+impl Resolved {
+    /// The resolved experiment as a file that can be run again: every default written out.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        self.experiment.to_toml()
+    }
+
+    /// The same, each value with a comment that says where it came from: `path:line`, the flag, or
+    /// `default`.
+    #[must_use]
+    pub fn annotated_toml(&self) -> String {
+        write::to_text(&ser::to_node(&self.experiment), &|key| Some(self.origins.of(key).to_string()))
+    }
+
+    /// A problem with a value that only shows once the data are there, such as a model that does not fit
+    /// the images; `key` is dotted, as in `model.hidden_sizes[1]`.
+    #[must_use]
+    pub fn invalid(&self, key: &str, message: &str) -> ConfigError {
+        problem(&self.origins, key, message).into()
+    }
+
+    /// Cuts all phases together to `max` epochs, in their order.
+    pub(super) fn cap_epochs(&mut self, max: usize) -> Result<(), Problem> {
+        let flag = Origin::flag(format!("--max-epochs {max}"));
+        if max == 0 {
+            return Err(Problem::at(&flag, "must be at least 1, found 0"));
+        }
+        let Self { experiment, origins } = self;
+        let mut left = max;
+        for (index, phase) in experiment.phases.iter_mut().enumerate() {
+            if phase.epochs > left {
+                phase.epochs = left;
+                origins.cut.push((format!("phase.{index}.epochs"), flag.clone()));
+            }
+            left -= phase.epochs;
+        }
+        experiment.phases.retain(|phase| phase.epochs > 0);
+        if let Some(epochs) = &mut experiment.training.epochs
+            && *epochs > max
+        {
+            *epochs = max;
+            origins.cut.push(("training.epochs".to_owned(), flag.clone()));
+        }
+        // Without the phases that were to use it, [augment] would contradict the rest.
+        let is_augmented = experiment.phases.iter().any(|phase| phase.augment == Augmentation::On);
+        if !is_augmented && !experiment.augment.is_identity() {
+            experiment.augment = data::AugmentConfig::default();
+            origins.cut.push(("augment".to_owned(), flag));
+        }
+        Ok(())
+    }
+}
+
+impl Experiment {
+    /// The experiment as a file: every default written out.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        write::to_text(&ser::to_node(self), &|_| None)
+    }
+}
+
+/// Checks a document against its ranges and makes `data.dir` absolute.
+pub(super) fn experiment(mut document: Document, origins: &Origins, root: &Path) -> Result<Experiment, ConfigError> {
+    if let Some(dir) = document.data.dir.take() {
+        document.data.dir = Some(data_dir(&dir, &origins.of("data.dir"), root)?);
+    }
+    Experiment::try_from(document).map_err(|found| {
+        let problems = found.iter().map(|invalid| problem(origins, &invalid.key, &invalid.message));
+        ConfigError::new(problems.collect())
+    })
+}
+
+fn problem(origins: &Origins, key: &str, message: &str) -> Problem {
+    let dotted = key.replace('[', ".").replace(']', "");
+    Problem::at(&origins.blame(&dotted), format!("{key}: {message}"))
+}

@@ -1,0 +1,80 @@
+//! Every experiment of the suite is what the tutorials describe.
+
+use std::{collections::BTreeSet, fs};
+
+use super::{
+    super::{Augmentation, Overrides, Resolved, load},
+    check_round_trip, repository,
+};
+
+/// Name, parameters, batch size, and epochs of each phase. A new experiment needs a row here.
+const EXPERIMENTS: [(&str, usize, usize, &[usize]); 11] = [
+    ("ann_digits", 105_130, 100, &[30]),
+    ("ann_fashion", 105_130, 100, &[30]),
+    ("cnn1", 693_962, 256, &[10]),
+    ("cnn1_aug", 693_962, 256, &[10, 50]),
+    ("cnn3", 241_546, 256, &[10]),
+    ("cnn3_aug", 241_546, 256, &[10, 50]),
+    ("cnn4", 1_221_546, 256, &[10]),
+    ("cnn4_aug", 1_221_546, 256, &[10, 50]),
+    ("dense_128", 101_770, 32, &[5]),
+    ("dense_deep", 286_810, 32, &[10]),
+    ("vgg_small", 147_834, 128, &[15]),
+];
+
+fn experiment(name: &str) -> Resolved {
+    let path = repository().join("experiments").join(name).with_extension("toml");
+    load(&path, &Overrides::default()).unwrap_or_else(|error| panic!("{}", error.report()))
+}
+
+#[test]
+fn the_table_has_every_file() {
+    let files = fs::read_dir(repository().join("experiments")).expect("the folder of experiments");
+    let names = files.map(|file| file.expect("a file").file_name().into_string().expect("a plain name"));
+    let expected = EXPERIMENTS.map(|(name, ..)| format!("{name}.toml"));
+    assert_eq!(names.collect::<BTreeSet<_>>(), BTreeSet::from(expected));
+}
+
+#[test]
+fn every_file_resolves_to_its_network_and_can_be_written_and_read_again() {
+    for (name, parameters, batch_size, epochs) in EXPERIMENTS {
+        let resolved = experiment(name);
+        let experiment = &resolved.experiment;
+        assert_eq!(experiment.name, name, "the name is the file's");
+        let (input, num_classes) = experiment.data.known_shape().expect("a data set of the registry");
+        let summary = experiment.model.summary(input, num_classes).expect("a valid model");
+        assert_eq!(summary.totals().parameters, parameters, "{name}");
+        assert_eq!(experiment.training.batch_size, batch_size, "{name}");
+        let planned: Vec<usize> = experiment.phases.iter().map(|phase| phase.epochs).collect();
+        assert_eq!(planned, epochs, "{name}");
+        check_round_trip(&resolved);
+    }
+}
+
+#[test]
+fn every_file_says_what_it_asks_and_is_short() {
+    for (name, ..) in EXPERIMENTS {
+        let path = repository().join("experiments").join(name).with_extension("toml");
+        let text = fs::read_to_string(path).expect("the experiment");
+        for part in ["# Question  ", "# Command   cargo run --release -- ", "# Reported  ", "# Measured  "] {
+            assert!(text.contains(part), "{name} lacks {part:?}");
+        }
+        assert!(text.contains(&format!("-- experiments/{name}.toml\n")), "{name} names another command");
+        assert!(text.lines().count() <= 25, "{name} is too long");
+    }
+}
+
+#[test]
+fn augmented_runs_are_their_plain_runs_and_a_second_phase() {
+    for name in ["cnn1", "cnn3", "cnn4"] {
+        let plain = experiment(name).experiment;
+        let augmented = experiment(&format!("{name}_aug")).experiment;
+        assert_eq!((&augmented.data, &augmented.model), (&plain.data, &plain.model));
+        assert_eq!(augmented.optimizer, plain.optimizer);
+        assert_eq!(augmented.phases[0].epochs, plain.phases[0].epochs);
+        assert_eq!(augmented.phases[0].augment, Augmentation::Off);
+        assert_eq!(augmented.phases[1].augment, Augmentation::On);
+        assert_eq!(augmented.phases[1].steps_per_epoch, Some(187));
+        assert!(!augmented.augment.valid, "validation measures what the test will");
+    }
+}

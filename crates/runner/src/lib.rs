@@ -1,0 +1,18 @@
+//! From an experiment file to a run directory: the only crate that knows all the others.
+//!
+//! Imports point one way: `error` ← `metrics` ← `experiment` ← `backend` ← `train`, `evaluate` ←
+//! `run_dir`, `provenance`, `progress` ← `report` ← `cli`. The binary is [`cli::main`].
+
+pub mod backend;
+pub mod cli;
+pub mod error;
+pub mod evaluate;
+pub mod experiment;
+pub mod metrics;
+pub mod optimizer;
+pub mod pipeline;
+pub mod progress;
+pub mod provenance;
+pub mod report;
+pub mod run_dir;
+pub mod train;

@@ -1,0 +1,11 @@
+//! Numbers about predictions: loss, accuracy, confusion matrix, per-class scores, epoch rows.
+//!
+//! Works on plain slices in f64; knows neither tensors nor files.
+
+mod classes;
+mod row;
+mod tally;
+
+pub use classes::{ClassScores, Confusion};
+pub use row::EpochRow;
+pub use tally::{Tally, argmax, log_softmax};

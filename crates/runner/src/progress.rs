@@ -1,0 +1,150 @@
+//! What a person sees on stderr while a run goes on.
+
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{
+    metrics::EpochRow,
+    train::{Event, Rank, Step},
+};
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProgressMode {
+    /// A live bar on a terminal, else plain lines.
+    #[default]
+    Auto,
+    /// A live bar.
+    Bar,
+    /// One line per epoch.
+    Plain,
+    /// Nothing but warnings and errors.
+    None,
+}
+
+impl ProgressMode {
+    /// Settles `Auto` by what stderr is.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        match self {
+            Self::Auto if std::io::stderr().is_terminal() => Self::Bar,
+            Self::Auto => Self::Plain,
+            other => other,
+        }
+    }
+}
+
+/// The display of one run.
+#[derive(Debug)]
+pub struct Display {
+    mode: ProgressMode,
+    bar: ProgressBar,
+}
+
+impl Display {
+    /// Starts with an empty display.
+    #[must_use]
+    pub fn new(mode: ProgressMode) -> Self {
+        let mode = mode.settled();
+        let target =
+            if mode == ProgressMode::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.set_style(
+            ProgressStyle::with_template("{prefix} [{bar:28}] {pos}/{len}  {msg}  {eta} left")
+                .expect("a fixed template")
+                .progress_chars("=> "),
+        );
+        Self { mode, bar }
+    }
+
+    /// A line about the run as a whole.
+    pub fn say(&self, line: &str) {
+        match self.mode {
+            ProgressMode::None => {}
+            ProgressMode::Bar if !self.bar.is_hidden() => self.bar.suspend(|| eprintln!("{line}")),
+            _ => eprintln!("{line}"),
+        }
+    }
+
+    /// Shows what training tells.
+    pub fn show(&self, event: &Event<'_>, epochs: usize) {
+        match event {
+            Event::Step(step) => self.step(step),
+            Event::Epoch { row, rank } => {
+                self.bar.reset();
+                self.say(&epoch_line(row, *rank, epochs));
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn step(&self, step: &Step<'_>) {
+        if step.step == 1 || self.bar.length().is_none() {
+            self.bar.set_length(step.steps as u64);
+            self.bar.set_prefix(format!("epoch {}/{} {}", step.epoch, step.epochs, step.phase));
+        }
+        self.bar.set_position(step.step as u64);
+        self.bar.set_message(format!("loss {:.4}  accuracy {:.4}", step.loss, step.accuracy));
+    }
+}
+
+/// One epoch in one line of columns that stay aligned.
+fn epoch_line(row: &EpochRow, rank: Rank, epochs: usize) -> String {
+    let width = epochs.to_string().len();
+    let valid = match (row.valid_loss, row.valid_accuracy) {
+        (Some(loss), Some(accuracy)) => format!("  valid loss {loss:.4} accuracy {accuracy:.4}"),
+        _ => String::new(),
+    };
+    let mark = if rank == Rank::Best { "  best" } else { "" };
+    format!(
+        "epoch {:>width$}/{epochs} {}  train loss {:.4} accuracy {:.4}{valid}  lr {:.2e}  {:.1} s  {:.0} images/s{mark}",
+        row.epoch,
+        row.phase,
+        row.train_loss,
+        row.train_accuracy,
+        row.learning_rate,
+        row.train_seconds + row.valid_seconds,
+        row.images_per_second,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> EpochRow {
+        EpochRow {
+            epoch: 3,
+            phase: "plain".into(),
+            train_loss: 0.5,
+            train_accuracy: 0.8,
+            valid_loss: Some(0.4),
+            valid_accuracy: Some(0.9),
+            learning_rate: 1e-3,
+            train_seconds: 2.0,
+            valid_seconds: 0.5,
+            images_per_second: 1234.5,
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_one_line_with_everything_measured() {
+        assert_eq!(
+            epoch_line(&row(), Rank::Best, 60),
+            "epoch  3/60 plain  train loss 0.5000 accuracy 0.8000  valid loss 0.4000 accuracy 0.9000  lr 1.00e-3  \
+             2.5 s  1234 images/s  best"
+        );
+    }
+
+    #[test]
+    fn an_epoch_without_validation_says_nothing_of_it() {
+        let row = EpochRow { valid_loss: None, valid_accuracy: None, ..row() };
+        assert!(!epoch_line(&row, Rank::Other, 60).contains("valid"));
+    }
+}

@@ -1,0 +1,78 @@
+//! The pictures of a run directory, drawn from its files alone.
+
+mod curves;
+mod galleries;
+
+use std::path::PathBuf;
+
+use plots::{ConfusionMatrix, Figure};
+
+pub use curves::{Overlay, overlay};
+
+use crate::{error::Error, run_dir::RunDir};
+
+/// Which files a figure is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Formats {
+    /// PNG.
+    Png,
+    /// PNG and SVG.
+    PngAndSvg,
+}
+
+/// A figure's files: name and bytes.
+pub type Files = Vec<(String, Vec<u8>)>;
+
+/// Draws every figure that the run has data for, and returns the files written.
+///
+/// # Errors
+///
+/// [`Error::Io`], [`Error::Malformed`], [`Error::Plot`].
+pub fn draw(run: &RunDir, formats: Formats) -> Result<Vec<PathBuf>, Error> {
+    let mut written = Vec::new();
+    let mut add = |name: &str, figure: &dyn Figure| -> Result<(), Error> {
+        for (file, bytes) in render(name, figure, formats)? {
+            written.push(run.write_plot(&file, &bytes)?);
+        }
+        Ok(())
+    };
+
+    let name = experiment_name(run);
+    let rows = run.metrics()?;
+    let best = run.summary()?.and_then(|it| it.best_epoch);
+    if !rows.is_empty() {
+        add("loss", &curves::loss(&name, &rows, best))?;
+        add("accuracy", &curves::accuracy(&name, &rows, best))?;
+    }
+    if let Some((class_names, counts)) = run.confusion()? {
+        let title = format!("{name}: confusion matrix of the test set");
+        add("confusion_matrix", &ConfusionMatrix { title, class_names, counts })?;
+    }
+    if let Some(tiles) = run.tiles()? {
+        add("samples", &galleries::samples(&name, &tiles))?;
+        add("correct", &galleries::correct(&name, &tiles))?;
+        add("misclassified", &galleries::misclassified(&name, &tiles))?;
+    }
+    Ok(written)
+}
+
+/// Turns a figure into files named after it.
+///
+/// # Errors
+///
+/// [`Error::Plot`].
+pub fn render(name: &str, figure: &dyn Figure, formats: Formats) -> Result<Files, Error> {
+    let failed = |source| Error::Plot { figure: name.to_owned(), source };
+    let mut files = vec![(format!("{name}.png"), plots::png(figure).map_err(failed)?)];
+    if formats == Formats::PngAndSvg {
+        files.push((format!("{name}.svg"), plots::svg(figure).map_err(failed)?.into_bytes()));
+    }
+    Ok(files)
+}
+
+/// The experiment that a run belongs to, by the folder that holds it.
+fn experiment_name(run: &RunDir) -> String {
+    let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_owned());
+    let folder = path.parent().and_then(|parent| parent.file_name());
+    folder.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,102 @@
+//! Loss and accuracy over epochs, of one run or of many.
+
+use plots::{Curves, Marker, PhaseSpan, Series, SeriesStyle};
+
+use crate::metrics::EpochRow;
+
+/// A value of a row.
+type Field = fn(&EpochRow) -> Option<f64>;
+
+const LOSS_LABEL: &str = "cross-entropy (nats)";
+
+/// Training and validation loss.
+pub(super) fn loss(name: &str, rows: &[EpochRow], best: Option<usize>) -> Curves {
+    curves(&format!("{name}: loss"), LOSS_LABEL, rows, best, |row| Some(row.train_loss), |row| row.valid_loss)
+}
+
+/// Training and validation accuracy.
+pub(super) fn accuracy(name: &str, rows: &[EpochRow], best: Option<usize>) -> Curves {
+    let title = format!("{name}: accuracy");
+    curves(&title, "accuracy", rows, best, |row| Some(row.train_accuracy), |row| row.valid_accuracy)
+}
+
+fn curves(title: &str, y_label: &str, rows: &[EpochRow], best: Option<usize>, train: Field, valid: Field) -> Curves {
+    let series = [("train", train, SeriesStyle::train()), ("validation", valid, SeriesStyle::valid())];
+    let marker = best.and_then(|epoch| rows.iter().find(|row| row.epoch == epoch)).map(|row| Marker {
+        x: x(row),
+        y: valid(row),
+        label: valid(row).map_or_else(
+            || format!("best epoch {}", row.epoch),
+            |value| format!("best epoch {}: {value:.4}", row.epoch),
+        ),
+    });
+    Curves {
+        title: title.to_owned(),
+        x_label: "epoch".to_owned(),
+        y_label: y_label.to_owned(),
+        series: series
+            .into_iter()
+            .map(|(name, field, style)| Series { name: name.to_owned(), points: points(rows, field), style })
+            .filter(|series| !series.points.is_empty())
+            .collect(),
+        phases: phases(rows),
+        marker,
+        y_range: None,
+    }
+}
+
+/// What an overlay compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    /// Validation loss, or training loss of runs without a validation part.
+    Loss,
+    /// Validation accuracy, or training accuracy of runs without a validation part.
+    Accuracy,
+}
+
+/// One curve per run.
+#[must_use]
+pub fn overlay(kind: Overlay, runs: &[(String, Vec<EpochRow>)]) -> Curves {
+    let (word, y_label, train, valid): (&str, &str, Field, Field) = match kind {
+        Overlay::Loss => ("loss", LOSS_LABEL, |row| Some(row.train_loss), |row| row.valid_loss),
+        Overlay::Accuracy => ("accuracy", "accuracy", |row| Some(row.train_accuracy), |row| row.valid_accuracy),
+    };
+    let series = runs.iter().enumerate().map(|(index, (name, rows))| {
+        let validated = points(rows, valid);
+        let (name, points) = if validated.is_empty() {
+            (format!("{name} (train)"), points(rows, train))
+        } else {
+            (name.clone(), validated)
+        };
+        Series { name, points, style: SeriesStyle::nth(index) }
+    });
+    Curves {
+        title: format!("validation {word}"),
+        x_label: "epoch".to_owned(),
+        y_label: y_label.to_owned(),
+        series: series.collect(),
+        ..Curves::default()
+    }
+}
+
+fn points(rows: &[EpochRow], field: Field) -> Vec<(f64, f64)> {
+    rows.iter().filter_map(|row| Some((x(row), field(row)?))).collect()
+}
+
+/// Spans of equal phase names; none where there is only one phase to tell.
+fn phases(rows: &[EpochRow]) -> Vec<PhaseSpan> {
+    let spans: Vec<PhaseSpan> = rows
+        .chunk_by(|a, b| a.phase == b.phase)
+        .map(|rows| PhaseSpan {
+            name: rows[0].phase.clone(),
+            first: x(&rows[0]),
+            last: x(&rows[rows.len() - 1]),
+        })
+        .collect();
+    if spans.len() > 1 { spans } else { Vec::new() }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "epoch counts stay far below 2^52")]
+fn x(row: &EpochRow) -> f64 {
+    row.epoch as f64
+}

@@ -1,0 +1,87 @@
+//! Bad input gets a clear error and loses nothing.
+
+use std::fs;
+
+use crate::suite::{SMALL, Suite};
+
+/// Exit code and a part of what is said.
+fn check(arguments: &[&str], code: i32, expected: &str) {
+    let suite = Suite::new();
+    let said = suite.fails(code, arguments);
+    assert!(said.contains(expected), "{arguments:?} should say {expected:?}: {said}");
+    assert!(!suite.results().exists(), "{arguments:?} left a results folder");
+}
+
+#[test]
+fn wrong_arguments_end_with_2() {
+    check(&["experiments/missing.toml"], 2, "missing.toml");
+    check(&["experiments/cnn3.toml", "--set=optimizer.learning_rat=1"], 2, "learning_rate");
+    check(&["experiments/cnn3.toml", "--set=training.batch_size=0"], 2, "batch_size");
+    check(&["experiments/cnn3.toml", "--backend=cuda"], 2, "cuda");
+    check(&["experiments/cnn3.toml", "--run-name=../../x"], 2, "--run-name");
+    check(&["experiments/cnn3.toml", "--max-epochs=0"], 2, "--max-epochs");
+}
+
+#[test]
+fn a_wrong_file_is_shown_with_line_and_column() {
+    let suite = Suite::new();
+    let table = [
+        ("[model]\nkind = \"cnn3\"\n\n[optimizer]\nkind = \"adam\"\nlearning_rat = 0.1\n", ":7:1", "learning_rate"),
+        ("[model]\nkind = \"cnn5\"\n", ":3:8", "cnn3"),
+        ("[model]\nkind = \"cnn3\"\n\n[training]\nbatch_size = \"many\"\n", ":6:14", "batch_size"),
+    ];
+    for (index, (toml, position, hint)) in table.into_iter().enumerate() {
+        let name = format!("bad{index}");
+        let path = suite.experiment(&name, &format!("name = \"{name}\"\n{toml}\n[data]\nname = \"fashion-mnist\"\n"));
+        let said = suite.fails(2, &[&path, "--offline"]);
+        assert!(said.contains(&format!("{name}.toml{position}")), "{position}: {said}");
+        assert!(said.contains(hint), "{hint}: {said}");
+    }
+    assert!(!suite.results().exists());
+}
+
+#[test]
+fn altered_data_end_with_3() {
+    let suite = Suite::new();
+    let folder = suite.path().join("data");
+    fs::create_dir(&folder).expect("writable");
+    for name in ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"] {
+        fs::write(folder.join(name), b"\0\0\x08\x03").expect("writable");
+    }
+    for name in ["train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"] {
+        fs::write(folder.join(name), b"\0\0\x08\x01").expect("writable");
+    }
+    let folder = format!("--data-dir={}", folder.display());
+    let said = suite.fails(3, &["experiments/cnn3.toml", &folder, "--offline", "--backend=flex"]);
+    assert!(said.contains("ubyte") && said.contains("expected"), "{said}");
+    assert!(!suite.results().exists());
+}
+
+#[test]
+fn a_results_folder_that_cannot_be_made_ends_with_4() {
+    let suite = Suite::new();
+    fs::write(suite.results(), "in the way").expect("writable");
+    let said = suite.fails(4, &[&["experiments/dense_128.toml"], SMALL].concat());
+    assert!(said.contains(suite.results().to_str().expect("utf-8")), "{said}");
+}
+
+#[test]
+fn a_loss_that_is_not_finite_ends_with_5_and_keeps_what_was_written() {
+    let suite = Suite::new();
+    let arguments = ["--set=optimizer.learning_rate=1e30", "--run-name=diverged"];
+    let said = suite.fails(5, &[&["experiments/dense_128.toml"], SMALL, &arguments].concat());
+    assert!(said.contains("epoch 1, step 2"), "{said}");
+    let run = suite.results().join("dense_128/diverged");
+    let status = fs::read_to_string(run.join("status.json")).expect("readable");
+    assert!(status.contains("\"diverged\"") && status.contains("step 2"), "{status}");
+    assert!(run.join("config.toml").is_file() && run.join("environment.json").is_file());
+    assert!(!run.join("model.safetensors").exists());
+}
+
+#[test]
+fn one_of_several_that_fails_ends_with_7_and_the_others_are_done() {
+    let suite = Suite::new();
+    let said = suite.fails(7, &[&["experiments/missing.toml", "experiments/dense_128.toml"], SMALL].concat());
+    assert!(said.contains("1 of 2"), "{said}");
+    assert!(suite.results().join("dense_128/latest/summary.json").is_file());
+}

@@ -1,0 +1,7 @@
+//! The real binary, as a person runs it, on real images.
+
+mod backends;
+mod commands;
+mod failures;
+mod runs;
+mod suite;
