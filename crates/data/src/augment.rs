@@ -123,8 +123,7 @@ mod tests {
     fn the_key_alone_decides() {
         let config = everything();
         let forwards: Vec<_> = (0..50).map(|index| augmented(&config, key(1, 2, index))).collect();
-        let backwards: Vec<_> =
-            (0..50).rev().map(|index| augmented(&config, key(1, 2, index))).collect();
+        let backwards: Vec<_> = (0..50).rev().map(|index| augmented(&config, key(1, 2, index))).collect();
         assert!(forwards.iter().eq(backwards.iter().rev()));
     }
 

@@ -44,18 +44,10 @@ impl Dataset {
     ///
     /// If the number of pixels is another, the size is zero, or a label names no class.
     #[must_use]
-    pub fn new(
-        pixels: Vec<u8>,
-        labels: Vec<u8>,
-        (height, width): (usize, usize),
-        class_names: Vec<String>,
-    ) -> Self {
+    pub fn new(pixels: Vec<u8>, labels: Vec<u8>, (height, width): (usize, usize), class_names: Vec<String>) -> Self {
         assert!(height > 0 && width > 0, "an image has at least one pixel");
         assert_eq!(pixels.len(), labels.len() * height * width, "one image for each label");
-        assert!(
-            labels.iter().all(|&label| usize::from(label) < class_names.len()),
-            "every label names a class"
-        );
+        assert!(labels.iter().all(|&label| usize::from(label) < class_names.len()), "every label names a class");
         Self { pixels, labels, height, width, class_names }
     }
 

@@ -16,8 +16,7 @@ mod store;
 use std::{fmt, path::Path, time::Duration};
 
 use crate::{
-    content::ContentError, error::DataError, folder, locate::LocateOptions, registry::DatasetInfo,
-    status::FileStatus,
+    content::ContentError, error::DataError, folder, locate::LocateOptions, registry::DatasetInfo, status::FileStatus,
 };
 use job::Job;
 use store::Store;
@@ -38,11 +37,7 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            stall: Duration::from_secs(10),
-            total: Duration::from_mins(15),
-        }
+        Self { connect: Duration::from_secs(5), stall: Duration::from_secs(10), total: Duration::from_mins(15) }
     }
 }
 
@@ -157,11 +152,7 @@ enum Supplier {
 ///
 /// [`DataError::Unavailable`] with every supplier's failure; [`DataError::Io`] if the cache cannot be
 /// written.
-pub(crate) fn fetch(
-    info: &DatasetInfo,
-    folder: &Path,
-    options: &LocateOptions,
-) -> Result<Vec<String>, DataError> {
+pub(crate) fn fetch(info: &DatasetInfo, folder: &Path, options: &LocateOptions) -> Result<Vec<String>, DataError> {
     let store = Store::open(folder)?;
     let mut missing = Vec::new();
     for (status, file) in folder::inspect(info, folder).into_iter().zip(&info.files) {
@@ -190,11 +181,7 @@ pub(crate) fn fetch(
             }
         }
     }
-    if job.is_done() {
-        Ok(used)
-    } else {
-        Err(DataError::Unavailable { name: info.name.to_owned(), attempts })
-    }
+    if job.is_done() { Ok(used) } else { Err(DataError::Unavailable { name: info.name.to_owned(), attempts }) }
 }
 
 fn suppliers(info: &DatasetInfo, options: &LocateOptions) -> Vec<Supplier> {

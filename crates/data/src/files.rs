@@ -58,10 +58,7 @@ impl Origin {
     #[must_use]
     pub fn folder(&self) -> &Path {
         match self {
-            Self::Given(folder)
-            | Self::System(folder)
-            | Self::Cache(folder)
-            | Self::Fetched { folder, .. } => folder,
+            Self::Given(folder) | Self::System(folder) | Self::Cache(folder) | Self::Fetched { folder, .. } => folder,
         }
     }
 }
@@ -165,8 +162,7 @@ fn read<T>(
 ) -> Result<(T, VerifiedFile), DataError> {
     let reader = content::open(path).map_err(DataError::io("cannot open", path))?;
     let mut reader = Hashing::new(reader);
-    let parsed = parse(&mut reader)
-        .map_err(|source| DataError::Idx { path: path.to_owned(), source })?;
+    let parsed = parse(&mut reader).map_err(|source| DataError::Idx { path: path.to_owned(), source })?;
     // A parser that succeeds has read to the end.
     let (bytes, sha256) = reader.finish();
     Ok((parsed, VerifiedFile { path: path.to_owned(), sha256, bytes }))

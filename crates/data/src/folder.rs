@@ -42,10 +42,7 @@ fn inspect_file(file: &FileInfo, folder: &Path) -> FileStatus {
 /// # Errors
 ///
 /// The first file that is wrong or, if others are there, missing.
-pub(crate) fn known(
-    info: &DatasetInfo,
-    folder: &Path,
-) -> Result<Option<[VerifiedFile; 4]>, DataError> {
+pub(crate) fn known(info: &DatasetInfo, folder: &Path) -> Result<Option<[VerifiedFile; 4]>, DataError> {
     let files = inspect(info, folder);
     if files.iter().all(|file| matches!(file, FileStatus::Missing)) {
         return Ok(None);
@@ -69,14 +66,9 @@ pub(crate) fn known(
 /// # Errors
 ///
 /// [`DataError`] for the first file that is missing, is no IDX file or disagrees with the others.
-pub(crate) fn unknown(
-    folder: &Path,
-    class_names: Option<&[String]>,
-) -> Result<DataFiles, DataError> {
+pub(crate) fn unknown(folder: &Path, class_names: Option<&[String]>) -> Result<DataFiles, DataError> {
     fs::read_dir(folder).map_err(DataError::io("cannot open", folder))?;
-    let path = |index: usize| {
-        find(folder, FILE_NAMES[index]).ok_or_else(|| missing(folder, FILE_NAMES[index]))
-    };
+    let path = |index: usize| find(folder, FILE_NAMES[index]).ok_or_else(|| missing(folder, FILE_NAMES[index]));
     let paths = [path(0)?, path(1)?, path(2)?, path(3)?];
 
     let train = PartContents::read(&paths[0], &paths[1])?;

@@ -114,10 +114,7 @@ pub fn read_labels(mut reader: impl Read) -> Result<Vec<u8>, IdxError> {
     read_elements(reader, &dimensions)
 }
 
-fn read_header<const N: usize>(
-    reader: &mut impl Read,
-    expected: u32,
-) -> Result<[u32; N], IdxError> {
+fn read_header<const N: usize>(reader: &mut impl Read, expected: u32) -> Result<[u32; N], IdxError> {
     let mut header = Vec::with_capacity(4 * (1 + N));
     reader.by_ref().take(4 * (1 + N as u64)).read_to_end(&mut header)?;
     let (words, _) = header.as_chunks::<4>();
@@ -134,9 +131,7 @@ fn read_header<const N: usize>(
     }
     let mut dimensions = [0; N];
     for (index, dimension) in dimensions.iter_mut().enumerate() {
-        *dimension = words
-            .next()
-            .ok_or(IdxError::Header { expected: 4 * (1 + N), found: header.len() })?;
+        *dimension = words.next().ok_or(IdxError::Header { expected: 4 * (1 + N), found: header.len() })?;
         if *dimension == 0 {
             return Err(IdxError::EmptyDimension { dimension: index + 1 });
         }

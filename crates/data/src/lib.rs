@@ -10,6 +10,28 @@
 //! there is no ambient generator, so neither threads nor interruptions change what a model sees.
 //!
 //! This crate knows no model, no experiment file and no run directory.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use burn::tensor::Device;
+//! use data::{Dataset, Loader, LoaderConfig, Normalize, Order, Split};
+//!
+//! // Ten images of 2x2 pixels in two classes; `DataFiles::load` reads real ones.
+//! let names = vec!["dark".to_owned(), "light".to_owned()];
+//! let dataset = Arc::new(Dataset::new(vec![7; 40], vec![0; 10], (2, 2), names));
+//!
+//! let split = Split::Fraction { valid: 0.2, seed: 1 }.indices(dataset.len())?;
+//! let normalizer = Arc::new(Normalize::Unit.fit(&dataset, &split.train));
+//! let config = LoaderConfig { batch_size: 5, order: Order::Shuffled { seed: 1 }, ..Default::default() };
+//! let loader = Loader::new(dataset, split.train, normalizer, None, config);
+//!
+//! for batch in loader.epoch(0, &Device::flex()) {
+//!     let [_batch, channels, height, width] = batch.images.dims();
+//!     assert_eq!([channels, height, width], [1, 2, 2]);
+//! }
+//! # Ok::<(), data::DataError>(())
+//! ```
 
 mod augment;
 mod content;

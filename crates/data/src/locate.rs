@@ -85,16 +85,11 @@ fn class_names(info: &DatasetInfo, options: &LocateOptions) -> Result<Vec<String
     match &options.class_names {
         None => Ok(info.class_names.iter().map(ToString::to_string).collect()),
         Some(names) if names.len() == expected => Ok(names.clone()),
-        Some(names) => {
-            Err(DataError::ClassNames { name: info.name.to_owned(), expected, found: names.len() })
-        }
+        Some(names) => Err(DataError::ClassNames { name: info.name.to_owned(), expected, found: names.len() }),
     }
 }
 
-fn named(
-    info: &DatasetInfo,
-    options: &LocateOptions,
-) -> Result<([VerifiedFile; 4], Origin), DataError> {
+fn named(info: &DatasetInfo, options: &LocateOptions) -> Result<([VerifiedFile; 4], Origin), DataError> {
     let mut looked = Vec::new();
     for origin in places(info, options) {
         if let (Origin::System(_), Some(folder)) = (&origin, &options.data_dir) {

@@ -89,10 +89,7 @@ mod tests {
         // The published test vector for the seed 1234567.
         let mut stream = Stream(1_234_567);
         let found: Vec<u64> = (0..3).map(|_| stream.next_u64()).collect();
-        assert_eq!(
-            found,
-            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
-        );
+        assert_eq!(found, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
     }
 
     #[test]

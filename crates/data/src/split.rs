@@ -61,20 +61,16 @@ impl Split {
     /// The first field out of its range, as in `valid`.
     pub fn validate(&self) -> Result<(), FieldError> {
         match *self {
-            Self::Fraction { valid, .. } if !(valid > 0.0 && valid < 1.0) => Err(FieldError::new(
-                "valid",
-                format!("must be more than 0 and less than 1, found {valid}"),
-            )),
-            Self::First { valid: 0 } => {
-                Err(FieldError::new("valid", "must be at least 1, found 0"))
+            Self::Fraction { valid, .. } if !(valid > 0.0 && valid < 1.0) => {
+                Err(FieldError::new("valid", format!("must be more than 0 and less than 1, found {valid}")))
             }
+            Self::First { valid: 0 } => Err(FieldError::new("valid", "must be at least 1, found 0")),
             Self::Fold { folds, .. } if folds < 2 => {
                 Err(FieldError::new("folds", format!("must be at least 2, found {folds}")))
             }
-            Self::Fold { folds, fold, .. } if fold >= folds => Err(FieldError::new(
-                "fold",
-                format!("must be less than the {folds} folds, found {fold}"),
-            )),
+            Self::Fold { folds, fold, .. } if fold >= folds => {
+                Err(FieldError::new("fold", format!("must be less than the {folds} folds, found {fold}")))
+            }
             _ => Ok(()),
         }
     }
@@ -99,10 +95,8 @@ impl Split {
         };
         if valid.is_empty() || valid.len() == len {
             let field = if matches!(self, Self::Fold { .. }) { "folds" } else { "valid" };
-            let message = format!(
-                "must leave samples to train and to validate, found {} of {len} to validate",
-                valid.len()
-            );
+            let message =
+                format!("must leave samples to train and to validate, found {} of {len} to validate", valid.len());
             return Err(DataError::Split(FieldError::new(field, message)));
         }
         let chosen: HashSet<usize> = valid.into_iter().collect();

@@ -9,10 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use data::{
-    ContentError, DataError, Deadlines, FetchError, LocateOptions, Origin, Part, Progress, Source,
-    locate,
-};
+use data::{ContentError, DataError, Deadlines, FetchError, LocateOptions, Origin, Part, Progress, Source, locate};
 use server::{Server, response};
 use support::{NAMES, files, gzip, info};
 use tempfile::TempDir;
@@ -112,32 +109,28 @@ fn survives_other_bytes() {
     let mut other = files()[0].clone();
     other[20] ^= 1;
     let body = gzip(&other);
-    check(
-        &Server::start(move |_, stream| response(stream, "200 OK", "application/gzip", &body)),
-        |error| matches!(error, FetchError::Content { source: ContentError::WrongHash { .. }, .. }),
-    );
+    check(&Server::start(move |_, stream| response(stream, "200 OK", "application/gzip", &body)), |error| {
+        matches!(error, FetchError::Content { source: ContentError::WrongHash { .. }, .. })
+    });
 }
 
 #[test]
 fn survives_pages_for_people() {
     let page = b"<!DOCTYPE html><title>Please log in</title>";
-    check(
-        &Server::start(|_, stream| response(stream, "200 OK", "text/html; charset=utf-8", page)),
-        |error| matches!(error, FetchError::Html { .. }),
-    );
+    check(&Server::start(|_, stream| response(stream, "200 OK", "text/html; charset=utf-8", page)), |error| {
+        matches!(error, FetchError::Html { .. })
+    });
     // The same without saying what it is.
-    check(
-        &Server::start(|_, stream| response(stream, "200 OK", "application/gzip", page)),
-        |error| matches!(error, FetchError::Content { .. }),
-    );
+    check(&Server::start(|_, stream| response(stream, "200 OK", "application/gzip", page)), |error| {
+        matches!(error, FetchError::Content { .. })
+    });
 }
 
 #[test]
 fn survives_errors_of_the_server() {
-    check(
-        &Server::start(|_, stream| response(stream, "500 Oops", "text/plain", b"sorry")),
-        |error| matches!(error, FetchError::Status { status: 500, .. }),
-    );
+    check(&Server::start(|_, stream| response(stream, "500 Oops", "text/plain", b"sorry")), |error| {
+        matches!(error, FetchError::Status { status: 500, .. })
+    });
 }
 
 #[test]
@@ -158,7 +151,7 @@ fn survives_endless_bodies() {
     check(
         &Server::start(|_, stream| {
             server::head(stream, "200 OK", &[]);
-            while server::send(stream, &[0; 1 << 16]) {}
+            while server::send(stream, &[0; 1 << 12]) {}
         }),
         |error| matches!(error, FetchError::Content { source: ContentError::TooLong { .. }, .. }),
     );
@@ -167,10 +160,9 @@ fn survives_endless_bodies() {
 #[test]
 fn survives_gzip_bombs() {
     let bomb = gzip(&vec![0; 4 << 20]);
-    check(
-        &Server::start(move |_, stream| response(stream, "200 OK", "application/gzip", &bomb)),
-        |error| matches!(error, FetchError::Content { source: ContentError::TooLong { .. }, .. }),
-    );
+    check(&Server::start(move |_, stream| response(stream, "200 OK", "application/gzip", &bomb)), |error| {
+        matches!(error, FetchError::Content { source: ContentError::TooLong { .. }, .. })
+    });
 }
 
 #[test]
@@ -178,7 +170,7 @@ fn survives_huge_announcements() {
     check(
         &Server::start(|_, stream| {
             server::head(stream, "200 OK", &["content-length: 1000000000000"]);
-            while server::send(stream, &[0; 1 << 16]) {}
+            while server::send(stream, &[0; 1 << 12]) {}
         }),
         |error| matches!(error, FetchError::TooLarge { announced: 1_000_000_000_000, .. }),
     );
@@ -202,10 +194,9 @@ fn survives_servers_that_drip() {
 
 #[test]
 fn survives_servers_that_never_answer() {
-    check(
-        &Server::start(|_, _| std::thread::sleep(Duration::from_secs(3))),
-        |error| matches!(error, FetchError::Http { .. }),
-    );
+    check(&Server::start(|_, _| std::thread::sleep(Duration::from_secs(3))), |error| {
+        matches!(error, FetchError::Http { .. })
+    });
 }
 
 #[test]

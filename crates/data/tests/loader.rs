@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use data::{
-    AugmentConfig, Augmenter, Batch, Dataset, DrawKey, EraseConfig, Loader, LoaderConfig, Normalize,
-    Normalizer, Order,
+    AugmentConfig, Augmenter, Batch, Dataset, DrawKey, EraseConfig, Loader, LoaderConfig, Normalize, Normalizer, Order,
 };
 
 const SAMPLES: usize = 103;
@@ -20,22 +19,23 @@ fn dataset() -> Arc<Dataset> {
     Arc::new(Dataset::new(pixels, labels, (HEIGHT, WIDTH), names))
 }
 
-fn augment_config() -> AugmentConfig {
-    AugmentConfig {
+fn augmenter() -> Augmenter {
+    let config = AugmentConfig {
         rotation_degrees: 8.0,
         shift: 0.08,
         zoom: 0.08,
         flip_probability: 0.5,
         erase: Some(EraseConfig::default()),
         ..AugmentConfig::default()
-    }
+    };
+    Augmenter::new(&config, HEIGHT, WIDTH)
 }
 
-fn loader(config: LoaderConfig, augmented: bool) -> Loader {
+fn loader(config: LoaderConfig, augmenter: Option<Augmenter>) -> Loader {
     let dataset = dataset();
     let indices: Vec<usize> = (0..SAMPLES).collect();
     let normalizer = Arc::new(Normalize::Standard.fit(&dataset, &indices));
-    let augmentation = augmented.then(|| (Augmenter::new(&augment_config(), HEIGHT, WIDTH), 42));
+    let augmentation = augmenter.map(|it| (it, 42));
     Loader::new(dataset, indices, normalizer, augmentation, config)
 }
 
@@ -56,7 +56,7 @@ fn contents(loader: &Loader, epoch: u64) -> (Vec<f32>, Vec<u8>) {
 #[test]
 fn the_last_short_batch_is_included() {
     let config = LoaderConfig { batch_size: 20, ..LoaderConfig::default() };
-    let loader = loader(config, false);
+    let loader = loader(config, None);
     assert_eq!((loader.num_batches(), loader.len_samples()), (6, SAMPLES));
     let shapes: Vec<_> = loader.epoch(0, &Device::flex()).map(|it| it.images.dims()).collect();
     assert_eq!(shapes[..5], [[20, 1, HEIGHT, WIDTH]; 5]);
@@ -68,8 +68,7 @@ fn samples_come_in_the_given_order_with_their_classes() {
     let dataset = dataset();
     let indices = vec![7, 3, 99, 3];
     let config = LoaderConfig { batch_size: 3, ..LoaderConfig::default() };
-    let loader =
-        Loader::new(Arc::clone(&dataset), indices.clone(), Arc::new(Normalizer::None), None, config);
+    let loader = Loader::new(Arc::clone(&dataset), indices.clone(), Arc::new(Normalizer::None), None, config);
     let batches: Vec<Batch> = loader.epoch(5, &Device::flex()).collect();
     let found: Vec<f32> = batches.iter().flat_map(pixels).collect();
     let expected = indices.iter().flat_map(|&it| dataset.image(it)).map(|&it| f32::from(it));
@@ -89,7 +88,7 @@ fn the_number_of_workers_changes_nothing() {
     let contents_with = |workers| {
         let order = Order::Shuffled { seed: 3 };
         let config = LoaderConfig { batch_size: 8, workers, order, ..LoaderConfig::default() };
-        contents(&loader(config, true), 2)
+        contents(&loader(config, Some(augmenter())), 2)
     };
     let expected = contents_with(0);
     for workers in [1, 4, 64] {
@@ -99,9 +98,8 @@ fn the_number_of_workers_changes_nothing() {
 
 #[test]
 fn the_batch_size_changes_no_image() {
-    let contents_with = |batch_size| {
-        contents(&loader(LoaderConfig { batch_size, ..LoaderConfig::default() }, true), 1)
-    };
+    let contents_with =
+        |batch_size| contents(&loader(LoaderConfig { batch_size, ..LoaderConfig::default() }, Some(augmenter())), 1);
     assert!(contents_with(1) == contents_with(50));
 }
 
@@ -110,11 +108,10 @@ fn images_are_augmented_by_their_number_then_normalised() {
     let dataset = dataset();
     let indices = vec![50, 60];
     let normalizer = Arc::new(Normalize::Unit.fit(&dataset, &indices));
-    let augmenter = Augmenter::new(&augment_config(), HEIGHT, WIDTH);
+    let augmenter = augmenter();
     let augmentation = Some((augmenter.clone(), 42));
     let config = LoaderConfig::default();
-    let loader =
-        Loader::new(Arc::clone(&dataset), indices.clone(), normalizer, augmentation, config);
+    let loader = Loader::new(Arc::clone(&dataset), indices.clone(), normalizer, augmentation, config);
     let expected: Vec<f32> = indices
         .into_iter()
         .flat_map(|index| {
@@ -131,7 +128,7 @@ fn images_are_augmented_by_their_number_then_normalised() {
 #[test]
 fn every_epoch_has_its_own_order_and_every_sample_once() {
     let order = Order::Shuffled { seed: 1 };
-    let loader = loader(LoaderConfig { order, ..LoaderConfig::default() }, false);
+    let loader = loader(LoaderConfig { order, ..LoaderConfig::default() }, None);
     let labels = |epoch| contents(&loader, epoch).1;
     assert_ne!(labels(1), labels(2));
     assert_eq!(labels(1), labels(1), "an epoch can be repeated");
@@ -145,7 +142,7 @@ fn every_epoch_has_its_own_order_and_every_sample_once() {
 #[test]
 fn steps_cut_an_epoch_short() {
     let check = |steps, batches, samples| {
-        let loader = loader(LoaderConfig { steps: Some(steps), ..LoaderConfig::default() }, false);
+        let loader = loader(LoaderConfig { steps: Some(steps), ..LoaderConfig::default() }, None);
         assert_eq!((loader.num_batches(), loader.len_samples()), (batches, samples));
         assert_eq!(contents(&loader, 0).1.len(), samples);
     };

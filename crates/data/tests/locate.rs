@@ -105,6 +105,24 @@ fn a_gzip_bomb_is_cut_at_the_size_that_its_header_promises() {
 }
 
 #[test]
+fn no_flipped_bit_of_a_compressed_file_goes_unnoticed() {
+    let folder = temporary();
+    let given = folder.path().join("given");
+    write(&given, |_| ());
+    let options = LocateOptions { data_dir: Some(given.clone()), ..offline(&folder) };
+    let bytes = gzip(&files()[1]);
+    for bit in 0..8 * bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        fs::write(given.join(NAMES[1]), flipped).expect("writable");
+        // Some bits, as the time in the header, say nothing about the contents.
+        if let Ok(found) = locate(&Source::Named(info()), &options) {
+            assert_eq!(found.load(Part::Train).expect("it is verified").labels(), [0, 2, 1, 2]);
+        }
+    }
+}
+
+#[test]
 fn given_class_names_must_cover_every_label() {
     let folder = temporary();
     write(folder.path(), |_| ());

@@ -13,7 +13,7 @@ mod head;
 pub use activation::Activation;
 pub use batch_norm::{BatchNormConstants, BatchNormPlacement};
 pub use conv::ConvBlock;
-pub(crate) use conv::{ConvBlockConfig, ConvPadding};
+pub(crate) use conv::{ConvBlockConfig, ConvPadding, KERNEL_SIZE, POOL_SIZE};
 pub use dense::DenseBlock;
 pub(crate) use dense::DenseBlockConfig;
 pub(crate) use head::HeadConfig;

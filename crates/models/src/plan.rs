@@ -6,7 +6,8 @@
 use burn::tensor::Device;
 
 use crate::block::{
-    Activation, BlockNames, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig, Head, HeadConfig, HeadKind, Op,
+    Activation, BlockNames, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig, Head, HeadConfig,
+    HeadKind, KERNEL_SIZE, Op, POOL_SIZE,
 };
 use crate::check;
 use crate::initializer::Draws;
@@ -100,7 +101,7 @@ impl Plan {
             Op::Conv { channels, padding } => {
                 let inputs = self.shape[0];
                 self.convolve(channels, padding).map_err(|message| FieldError::new(field, message))?;
-                let parameters = 9 * inputs * channels + channels;
+                let parameters = KERNEL_SIZE * KERNEL_SIZE * inputs * channels + channels;
                 ("conv2d 3x3".to_string(), parameters, 0)
             }
             Op::Linear { features } => {
@@ -156,11 +157,11 @@ impl Plan {
 
     fn convolve(&mut self, channels: usize, padding: ConvPadding) -> Result<(), String> {
         let (height, width) = (self.shape[1], self.shape[2]);
-        if padding == ConvPadding::Valid && (height < 3 || width < 3) {
+        if padding == ConvPadding::Valid && height.min(width) < KERNEL_SIZE {
             return Err(format!("a 3x3 convolution without padding needs at least 3x3 pixels, found {height}x{width}"));
         }
         let lost = match padding {
-            ConvPadding::Valid => 2,
+            ConvPadding::Valid => KERNEL_SIZE - 1,
             ConvPadding::Same => 0,
         };
         self.shape = vec![channels, height - lost, width - lost];
@@ -169,10 +170,10 @@ impl Plan {
 
     fn pool(&mut self) -> Result<(), String> {
         let (height, width) = (self.shape[1], self.shape[2]);
-        if height < 2 || width < 2 {
+        if height.min(width) < POOL_SIZE {
             return Err(format!("a 2x2 pool needs at least 2x2 pixels, found {height}x{width}"));
         }
-        self.shape = vec![self.shape[0], height / 2, width / 2];
+        self.shape = vec![self.shape[0], height / POOL_SIZE, width / POOL_SIZE];
         Ok(())
     }
 

@@ -35,19 +35,11 @@ struct Parameters {
 
 impl Affine {
     /// Draws a map for images of this size; none if the configuration has no affine part.
-    pub(super) fn draw(
-        config: &AugmentConfig,
-        height: usize,
-        width: usize,
-        draws: &mut Stream,
-    ) -> Option<Self> {
+    pub(super) fn draw(config: &AugmentConfig, height: usize, width: usize, draws: &mut Stream) -> Option<Self> {
         let mut symmetric = |range: f32| draws.uniform(-1.0, 1.0) * f64::from(range);
         let parameters = Parameters {
             rotation_degrees: symmetric(config.rotation_degrees),
-            shift: (
-                symmetric(config.shift) * pixels(width),
-                symmetric(config.shift) * pixels(height),
-            ),
+            shift: (symmetric(config.shift) * pixels(width), symmetric(config.shift) * pixels(height)),
             shear_degrees: symmetric(config.shear_degrees),
             zoom: (1.0 + symmetric(config.zoom), 1.0 + symmetric(config.zoom)),
         };
@@ -144,8 +136,9 @@ impl<'a> Source<'a> {
     fn read_line(&self, start: (f32, f32), step: (f32, f32), out: &mut [f32]) {
         let (mut corner, mut share_x, mut share_y) = ([0; LANES], [0.0; LANES], [0.0; LANES]);
         for lane in 0..LANES {
-            let x = (start.0 + step.0 * lane as f32).clamp(0.0, self.last.0);
-            let y = (start.1 + step.1 * lane as f32).clamp(0.0, self.last.1);
+            // Unlike `clamp`, which branches on its bounds, this becomes vector instructions.
+            let x = (start.0 + step.0 * lane as f32).max(0.0).min(self.last.0);
+            let y = (start.1 + step.1 * lane as f32).max(0.0).min(self.last.1);
             // On the last column and row, the pair before it is read with the whole share on its end.
             let (left, top) = ((x as i32).min(self.last_pair.0), (y as i32).min(self.last_pair.1));
             (share_x[lane], share_y[lane]) = (x - left as f32, y - top as f32);
@@ -177,12 +170,8 @@ mod tests {
 
     type Matrix = [[f64; 3]; 3];
 
-    const IDENTITY: Parameters = Parameters {
-        rotation_degrees: 0.0,
-        shift: (0.0, 0.0),
-        shear_degrees: 0.0,
-        zoom: (1.0, 1.0),
-    };
+    const IDENTITY: Parameters =
+        Parameters { rotation_degrees: 0.0, shift: (0.0, 0.0), shear_degrees: 0.0, zoom: (1.0, 1.0) };
 
     fn image(height: usize, width: usize) -> Vec<f32> {
         (0..=255u8).cycle().step_by(37).take(height * width).map(f32::from).collect()
@@ -190,11 +179,7 @@ mod tests {
 
     fn resampled(parameters: &Parameters, height: usize, width: usize) -> Vec<f32> {
         let mut out = vec![f32::NAN; height * width];
-        Affine::compose(parameters, height, width).resample(
-            &image(height, width),
-            &mut out,
-            width,
-        );
+        Affine::compose(parameters, height, width).resample(&image(height, width), &mut out, width);
         out
     }
 
@@ -213,9 +198,7 @@ mod tests {
             translation(-center_x, -center_y),
         ]
         .into_iter()
-        .reduce(|a, b| {
-            std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| a[i][k] * b[k][j]).sum()))
-        })
+        .reduce(|a, b| std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| a[i][k] * b[k][j]).sum())))
         .expect("there are matrices");
 
         let image = image(height, width);
@@ -228,9 +211,8 @@ mod tests {
                 };
                 let (from_x, from_y) = (position(matrix[0], width), position(matrix[1], height));
                 let weight = |position: f64, at: usize| (1.0 - (position - pixels(at)).abs()).max(0.0);
-                let weighted = (0..height * width).map(|at| {
-                    f64::from(image[at]) * weight(from_x, at % width) * weight(from_y, at / width)
-                });
+                let weighted = (0..height * width)
+                    .map(|at| f64::from(image[at]) * weight(from_x, at % width) * weight(from_y, at / width));
                 out.push(weighted.sum());
             }
         }
@@ -246,7 +228,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "the identity computes with whole numbers")]
     fn the_identity_changes_nothing() {
         for (height, width) in [(28, 28), (1, 5), (5, 1), (1, 1), (2, 3), (9, 17)] {
             assert_eq!(resampled(&IDENTITY, height, width), image(height, width));
@@ -256,12 +237,8 @@ mod tests {
     #[test]
     fn agrees_with_scipy() {
         // scipy.ndimage.affine_transform 1.17.1, order 1, mode "nearest", with Keras's matrices.
-        let parameters = Parameters {
-            rotation_degrees: 20.0,
-            shift: (0.7, -0.4),
-            shear_degrees: 10.0,
-            zoom: (0.9, 1.2),
-        };
+        let parameters =
+            Parameters { rotation_degrees: 20.0, shift: (0.7, -0.4), shear_degrees: 10.0, zoom: (0.9, 1.2) };
         #[rustfmt::skip]
         let expected = [
              74.116, 105.408, 136.700, 140.012, 118.157,

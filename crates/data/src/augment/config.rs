@@ -98,9 +98,7 @@ impl AugmentConfig {
     }
 
     pub(super) fn is_affine(&self) -> bool {
-        [self.rotation_degrees, self.shift, self.shear_degrees, self.zoom]
-            .iter()
-            .any(|&range| range != 0.0)
+        [self.rotation_degrees, self.shift, self.shear_degrees, self.zoom].iter().any(|&range| range != 0.0)
     }
 }
 

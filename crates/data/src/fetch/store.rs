@@ -42,20 +42,12 @@ impl Store {
     }
 
     /// Writes the decompressed bytes of `file` under its name if they are right; otherwise nothing.
-    pub(super) fn put(
-        &self,
-        file: &FileInfo,
-        reader: impl Read,
-    ) -> Result<(), CopyError<DataError>> {
+    pub(super) fn put(&self, file: &FileInfo, reader: impl Read) -> Result<(), CopyError<DataError>> {
         let path = self.folder.join(file.name);
         let failed = |error| CopyError::Sink(DataError::io("cannot write", &path)(error));
-        let mut temporary = tempfile::Builder::new()
-            .prefix(TEMPORARY_PREFIX)
-            .tempfile_in(&self.folder)
-            .map_err(failed)?;
-        copy_verified(reader, file, |bytes| {
-            temporary.write_all(bytes).map_err(DataError::io("cannot write", &path))
-        })?;
+        let mut temporary =
+            tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(&self.folder).map_err(failed)?;
+        copy_verified(reader, file, |bytes| temporary.write_all(bytes).map_err(DataError::io("cannot write", &path)))?;
         temporary.as_file().sync_all().map_err(failed)?;
         temporary.persist(&path).map_err(|error| failed(error.error))?;
         // The new name is in the folder, which is flushed on its own.
@@ -71,7 +63,6 @@ impl Store {
             .tempdir_in(&self.folder)
             .map_err(DataError::io("cannot write", &self.folder))
     }
-
 }
 
 /// Removes temporaries: with the lock held, none is in use.
@@ -85,8 +76,7 @@ fn sweep(folder: &Path) {
             continue;
         }
         let path = entry.path();
-        let removed =
-            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         if let Err(error) = removed {
             tracing::warn!("{}: cannot remove: {error}", path.display());
         }
@@ -113,11 +103,8 @@ mod tests {
     use crate::content::ContentError;
 
     /// SHA-256 of "abc" (FIPS 180-2, example B.1).
-    const ABC: FileInfo = FileInfo {
-        name: "abc",
-        sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-        bytes: 3,
-    };
+    const ABC: FileInfo =
+        FileInfo { name: "abc", sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", bytes: 3 };
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).expect("it exists");

@@ -59,9 +59,7 @@ impl Batches {
     pub(super) fn start(plan: Plan, config: &LoaderConfig, device: Device) -> Self {
         let plan = Arc::new(plan);
         let count = config.workers.min(plan.num_batches());
-        let workers = (0..count)
-            .map(|first| Worker::start(Arc::clone(&plan), first, count, config.prefetch))
-            .collect();
+        let workers = (0..count).map(|first| Worker::start(Arc::clone(&plan), first, count, config.prefetch)).collect();
         Self { plan, next: 0, workers, device }
     }
 

@@ -34,12 +34,7 @@ pub(super) struct Prepared {
 }
 
 impl Plan {
-    pub(super) fn new(
-        preparation: Arc<Preparation>,
-        indices: Vec<usize>,
-        epoch: u64,
-        batch_size: usize,
-    ) -> Self {
+    pub(super) fn new(preparation: Arc<Preparation>, indices: Vec<usize>, epoch: u64, batch_size: usize) -> Self {
         Self { preparation, indices, epoch, batch_size }
     }
 

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     requests: Arc<AtomicUsize>,
     stopped: Arc<AtomicBool>,
@@ -18,7 +18,7 @@ pub struct Server {
 
 impl Server {
     /// Answers each request with `answer(path, stream)`, one per connection.
-    pub fn start(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let server = Self {
             address: listener.local_addr().expect("it is bound"),
@@ -45,12 +45,12 @@ impl Server {
         server
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
     /// Number of requests so far.
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 }
@@ -72,20 +72,19 @@ fn read_request(stream: &TcpStream) -> Option<String> {
 }
 
 /// Sends a status line and these header lines.
-pub fn head(stream: &mut TcpStream, status: &str, headers: &[&str]) {
+pub(crate) fn head(stream: &mut TcpStream, status: &str, headers: &[&str]) {
     let headers: String = headers.iter().flat_map(|it| [it, "\r\n"]).collect();
     send(stream, format!("HTTP/1.1 {status}\r\nconnection: close\r\n{headers}\r\n").as_bytes());
 }
 
 /// Sends a whole answer.
-pub fn response(stream: &mut TcpStream, status: &str, mime_type: &str, body: &[u8]) {
-    let (mime_type, length) =
-        (format!("content-type: {mime_type}"), format!("content-length: {}", body.len()));
+pub(crate) fn response(stream: &mut TcpStream, status: &str, mime_type: &str, body: &[u8]) {
+    let (mime_type, length) = (format!("content-type: {mime_type}"), format!("content-length: {}", body.len()));
     head(stream, status, &[&mime_type, &length]);
     send(stream, body);
 }
 
 /// Sends bytes and says whether anybody took them.
-pub fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
+pub(crate) fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
     stream.write_all(bytes).is_ok()
 }

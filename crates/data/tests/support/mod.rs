@@ -6,22 +6,18 @@ use data::{DatasetInfo, FileInfo};
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
-pub const NAMES: [&str; 4] = [
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-];
+pub(crate) const NAMES: [&str; 4] =
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// An IDX file of unsigned bytes.
-pub fn idx(dimensions: &[u32], elements: &[u8]) -> Vec<u8> {
+pub(crate) fn idx(dimensions: &[u32], elements: &[u8]) -> Vec<u8> {
     let magic = 0x0800 + u32::try_from(dimensions.len()).expect("few dimensions");
     let words = [&[magic], dimensions].concat();
     [words.into_iter().flat_map(u32::to_be_bytes).collect(), elements.to_vec()].concat()
 }
 
 /// Four training and two test images of 2x3 pixels, in three classes.
-pub fn files() -> [Vec<u8>; 4] {
+pub(crate) fn files() -> [Vec<u8>; 4] {
     [
         idx(&[4, 2, 3], &(0..24).collect::<Vec<u8>>()),
         idx(&[4], &[0, 2, 1, 2]),
@@ -31,11 +27,11 @@ pub fn files() -> [Vec<u8>; 4] {
 }
 
 /// A registry entry with the hashes of [`files`].
-pub fn info() -> &'static DatasetInfo {
+pub(crate) fn info() -> &'static DatasetInfo {
     let files = files();
     let file = |index: usize| {
-        let hash = Sha256::digest(&files[index]);
-        let sha256: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash: [u8; 32] = Sha256::digest(&files[index]).into();
+        let sha256 = hash.map(|byte| format!("{byte:02x}")).concat();
         FileInfo { name: NAMES[index], sha256: sha256.leak(), bytes: files[index].len() as u64 }
     };
     Box::leak(Box::new(DatasetInfo {
@@ -49,7 +45,7 @@ pub fn info() -> &'static DatasetInfo {
     }))
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).expect("memory takes everything");
     encoder.finish().expect("memory takes everything")

@@ -12,9 +12,9 @@ use crate::initializer::{Draws, Fans};
 use crate::slot::{self, Slot};
 
 /// Side of every convolution kernel here, as in the networks' sources.
-const KERNEL_SIZE: usize = 3;
+pub(crate) const KERNEL_SIZE: usize = 3;
 /// Side and stride of every pool.
-const POOL_SIZE: usize = 2;
+pub(crate) const POOL_SIZE: usize = 2;
 
 /// What a convolution does at the border of the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) struct ConvBlockConfig {
     pub(crate) padding: ConvPadding,
     pub(crate) batch_norm: BatchNormPlacement,
     pub(crate) constants: BatchNormConstants,
-    pub(crate) pool: Option<Op>,
+    pub(crate) pool: Option<MaxPool2dConfig>,
     pub(crate) dropout: Option<f64>,
     /// Given by the plan of the network, as the names are.
     pub(crate) in_channels: usize,
@@ -61,7 +61,7 @@ impl ConvBlockConfig {
     }
 
     pub(crate) fn with_pool(mut self) -> Self {
-        self.pool = Some(Op::MaxPool);
+        self.pool = Some(MaxPool2dConfig::new([POOL_SIZE; 2]));
         self
     }
 
@@ -79,7 +79,7 @@ impl ConvBlockConfig {
             norm(BatchNormPlacement::BeforeActivation),
             Some(Op::Activation(Activation::Relu)),
             norm(BatchNormPlacement::AfterActivation),
-            self.pool,
+            self.pool.as_ref().map(|_| Op::MaxPool),
             self.dropout.map(Op::Dropout),
             norm(BatchNormPlacement::AfterDropout),
         ]
@@ -107,7 +107,7 @@ impl ConvBlockConfig {
         ConvBlock {
             conv,
             norm: has_norm.then(|| self.constants.init(outputs, device)),
-            pool: self.pool.map(|_| MaxPool2dConfig::new([POOL_SIZE; 2]).init()),
+            pool: self.pool.as_ref().map(MaxPool2dConfig::init),
             dropout: self.dropout.map(|rate| DropoutConfig::new(rate).init()),
             placement: self.batch_norm,
             names: self.names.clone(),

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::{Device, Int, Tensor};
-use models::{HeadKind, Model, ModelConfig, to_safetensors};
+use models::{HeadKind, Model, ModelConfig, VggConfig, to_safetensors};
 use safetensors::SafeTensors;
 
 use crate::{FASHION, a4, cnn1, cnn3, cnn4, forward_in_training, images, values, vgg_small};
@@ -31,8 +31,8 @@ fn train_one_step(model: Model, device: &Device) -> (Model, f32) {
     (model, values(loss)[0])
 }
 
-fn check_training(device: &Device) {
-    for config in [a4(HeadKind::Sigmoid), cnn1(), cnn3(), cnn4(), vgg_small()] {
+fn check_training(device: &Device, configs: &[ModelConfig]) {
+    for config in configs {
         let start = config.init_seeded(FASHION, 10, SEED);
         let before = tensors(&start);
         let model = start.fork(device).train();
@@ -51,13 +51,17 @@ fn check_training(device: &Device) {
 
 #[test]
 fn models_train_on_flex() {
-    check_training(&Device::flex());
+    let configs = [a4(HeadKind::Sigmoid), cnn1(), cnn3(), cnn4(), vgg_small()];
+    check_training(&Device::flex(), &configs);
 }
 
 #[test]
 fn models_train_on_ndarray() {
     #[expect(deprecated, reason = "the backend is part of the product for comparison")]
-    check_training(&Device::ndarray());
+    let device = Device::ndarray();
+    // Small, because the backend is slow: every kind of layer occurs.
+    let vgg = VggConfig { stages: Some(vec![vec![4], vec![6, 8]]), ..VggConfig::default() };
+    check_training(&device, &[a4(HeadKind::Sigmoid), ModelConfig::Vgg(vgg)]);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn parameters(experiment: &Experiment) -> String {
 /// A plain table; columns from `first_number` up to the next to last are numbers, aligned right.
 pub(super) fn table(header: &[&str], first_number: usize) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_header(header.iter().copied());
     for index in first_number..header.len() {
         if let Some(column) = table.column_mut(index)
             && header[index] != "about"

@@ -5,7 +5,7 @@ use crate::suite::{Run, Suite};
 /// Dropout draws from each backend's own generator, so it is off where backends are compared.
 const TINY: &[&str] = &[
     "--max-epochs=1",
-    "--train-samples=64",
+    "--train-samples=32",
     "--test-samples=32",
     "--set=training.batch_size=16",
     "--set=training.eval_batch_size=32",
@@ -49,8 +49,10 @@ fn backends_agree_after_an_epoch_of_cnn3() {
 fn wgpu_without_an_adapter_says_what_to_install() {
     let suite = Suite::new();
     let mut command = suite.command();
-    // The Vulkan loader is told to find no driver.
-    command.env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent");
+    // The loaders of Vulkan and of OpenGL are told to find no driver.
+    for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "__EGL_VENDOR_LIBRARY_FILENAMES", "LIBGL_DRIVERS_PATH"] {
+        command.env(variable, "/nonexistent");
+    }
     command.args(["experiments/cnn3.toml", "--backend=wgpu", "--results-dir"]).arg(suite.results());
     let output = command.output().expect("the binary starts");
     let said = String::from_utf8_lossy(&output.stderr);

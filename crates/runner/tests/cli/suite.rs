@@ -50,6 +50,8 @@ impl Suite {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
         command.current_dir(repository()).env("NO_COLOR", "1").env_remove("RUST_LOG");
+        // Trying every variant of every kernel takes minutes on a software adapter, which looks for this folder.
+        command.env("CUBECL_AUTOTUNE_LEVEL", "minimal").env("XDG_RUNTIME_DIR", self.path());
         command
     }
 
