@@ -8,6 +8,7 @@ mod activation;
 mod batch_norm;
 mod conv;
 mod dense;
+mod fused;
 mod head;
 
 pub use activation::Activation;
@@ -16,8 +17,11 @@ pub use conv::ConvBlock;
 pub(crate) use conv::{ConvBlockConfig, ConvPadding, KERNEL_SIZE, POOL_SIZE};
 pub use dense::DenseBlock;
 pub(crate) use dense::DenseBlockConfig;
+pub use fused::Kernels;
 pub(crate) use head::HeadConfig;
 pub use head::{Head, HeadKind};
+
+use crate::slot::Slot;
 
 /// One operation of a network, with what decides its output size and its number of parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,4 +58,30 @@ pub(crate) struct BlockNames {
     pub(crate) layer: String,
     /// The batch norm, if there is one.
     pub(crate) batch_norm: String,
+}
+
+/// A block of a network, whichever kind it is.
+pub(crate) enum Block<'a> {
+    Conv(&'a mut ConvBlock),
+    Dense(&'a mut DenseBlock),
+    Head(&'a mut Head),
+}
+
+impl<'a> Block<'a> {
+    /// The tensors that the block holds, with the names they are stored under.
+    pub(crate) fn slots(self) -> Vec<(String, Slot<'a>)> {
+        match self {
+            Self::Conv(block) => block.slots(),
+            Self::Dense(block) => block.slots(),
+            Self::Head(block) => block.slots(),
+        }
+    }
+
+    pub(crate) fn set_kernels(self, kernels: Kernels) {
+        match self {
+            Self::Conv(block) => block.kernels = kernels,
+            Self::Dense(block) => block.kernels = kernels,
+            Self::Head(block) => block.kernels = kernels,
+        }
+    }
 }

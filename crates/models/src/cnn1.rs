@@ -4,11 +4,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::block::{ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig, Head, HeadKind, Op};
+use crate::block::{Block, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig, Head, HeadKind, Op};
 use crate::initializer::{Draws, Initializer};
 use crate::naming::Style;
 use crate::plan::{Blueprint, Plan};
-use crate::slot::Slot;
 use crate::{FieldError, InputShape, check};
 
 /// Configuration of [`Cnn1`]: C32 P D FC128, with a 3×3 convolution without padding.
@@ -71,8 +70,7 @@ impl Cnn1 {
         self.head.forward(x)
     }
 
-    pub(crate) fn slots(&mut self) -> Vec<(String, Slot<'_>)> {
-        let blocks = [self.conv1.slots(), self.dense1.slots(), self.head.slots()];
-        blocks.into_iter().flatten().collect()
+    pub(crate) fn blocks(&mut self) -> Vec<Block<'_>> {
+        vec![Block::Conv(&mut self.conv1), Block::Dense(&mut self.dense1), Block::Head(&mut self.head)]
     }
 }

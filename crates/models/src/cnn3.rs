@@ -4,11 +4,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::block::{ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig, Head, HeadKind, Op};
+use crate::block::{Block, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig, Head, HeadKind, Op};
 use crate::initializer::{Draws, Initializer};
 use crate::naming::Style;
 use crate::plan::{Blueprint, Plan};
-use crate::slot::Slot;
 use crate::{FieldError, InputShape, check};
 
 /// Configuration of [`Cnn3`]: C32 P D C64 P D C128 D FC128 D, with 3×3 convolutions without padding.
@@ -80,9 +79,13 @@ impl Cnn3 {
         self.head.forward(x)
     }
 
-    pub(crate) fn slots(&mut self) -> Vec<(String, Slot<'_>)> {
-        let blocks =
-            [self.conv1.slots(), self.conv2.slots(), self.conv3.slots(), self.dense1.slots(), self.head.slots()];
-        blocks.into_iter().flatten().collect()
+    pub(crate) fn blocks(&mut self) -> Vec<Block<'_>> {
+        vec![
+            Block::Conv(&mut self.conv1),
+            Block::Conv(&mut self.conv2),
+            Block::Conv(&mut self.conv3),
+            Block::Dense(&mut self.dense1),
+            Block::Head(&mut self.head),
+        ]
     }
 }

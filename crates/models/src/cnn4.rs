@@ -5,13 +5,12 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::block::{
-    BatchNormConstants, BatchNormPlacement, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig,
-    Head, HeadKind, Op,
+    BatchNormConstants, BatchNormPlacement, Block, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock,
+    DenseBlockConfig, Head, HeadKind, Op,
 };
 use crate::initializer::{Draws, Initializer};
 use crate::naming::Style;
 use crate::plan::{Blueprint, Plan};
-use crate::slot::Slot;
 use crate::{FieldError, InputShape, check};
 
 /// Configuration of [`Cnn4`]: C32 BN C32 BN P D C64 BN D C128 BN P D FC512 BN D FC128 BN D, with 3×3
@@ -105,16 +104,15 @@ impl Cnn4 {
         self.head.forward(x)
     }
 
-    pub(crate) fn slots(&mut self) -> Vec<(String, Slot<'_>)> {
-        let blocks = [
-            self.conv1.slots(),
-            self.conv2.slots(),
-            self.conv3.slots(),
-            self.conv4.slots(),
-            self.dense1.slots(),
-            self.dense2.slots(),
-            self.head.slots(),
-        ];
-        blocks.into_iter().flatten().collect()
+    pub(crate) fn blocks(&mut self) -> Vec<Block<'_>> {
+        vec![
+            Block::Conv(&mut self.conv1),
+            Block::Conv(&mut self.conv2),
+            Block::Conv(&mut self.conv3),
+            Block::Conv(&mut self.conv4),
+            Block::Dense(&mut self.dense1),
+            Block::Dense(&mut self.dense2),
+            Block::Head(&mut self.head),
+        ]
     }
 }

@@ -5,12 +5,11 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::block::{
-    Activation, BatchNormConstants, BatchNormPlacement, DenseBlock, DenseBlockConfig, Head, HeadKind, Op,
+    Activation, BatchNormConstants, BatchNormPlacement, Block, DenseBlock, DenseBlockConfig, Head, HeadKind, Op,
 };
 use crate::initializer::{Draws, Initializer};
 use crate::naming::Style;
 use crate::plan::{Blueprint, Plan};
-use crate::slot::Slot;
 use crate::{FieldError, InputShape, check};
 
 /// Configuration of a [`Dense`] network: pixels, hidden layers, classes.
@@ -92,8 +91,8 @@ impl Dense {
         self.head.forward(blocks.fold(pixels, |x, block| block.forward(x)))
     }
 
-    pub(crate) fn slots(&mut self) -> Vec<(String, Slot<'_>)> {
-        let hidden = self.hidden.iter_mut().flat_map(DenseBlock::slots);
-        hidden.chain(self.head.slots()).collect()
+    pub(crate) fn blocks(&mut self) -> Vec<Block<'_>> {
+        let hidden = self.hidden.iter_mut().map(Block::Dense);
+        hidden.chain([Block::Head(&mut self.head)]).collect()
     }
 }

@@ -39,7 +39,7 @@ mod summary;
 mod vgg;
 mod weights;
 
-pub use block::{Activation, BatchNormConstants, BatchNormPlacement, ConvBlock, DenseBlock, Head, HeadKind};
+pub use block::{Activation, BatchNormConstants, BatchNormPlacement, ConvBlock, DenseBlock, Head, HeadKind, Kernels};
 pub use cnn1::{Cnn1, Cnn1Config};
 pub use cnn3::{Cnn3, Cnn3Config};
 pub use cnn4::{Cnn4, Cnn4Config};

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::block::{Block, Kernels};
 use crate::initializer::{Draws, Initializer};
 use crate::plan::Blueprint;
 use crate::slot::Slot;
@@ -198,14 +199,28 @@ impl Model {
         }
     }
 
+    /// Chooses what runs the blocks; [`Kernels::Fused`] unless this says otherwise.
+    #[must_use]
+    pub fn with_kernels(mut self, kernels: Kernels) -> Self {
+        for block in self.blocks() {
+            block.set_kernels(kernels);
+        }
+        self
+    }
+
     /// The tensors that the network holds, with the names they are stored under.
     pub(crate) fn slots(&mut self) -> Vec<(String, Slot<'_>)> {
+        self.blocks().into_iter().flat_map(Block::slots).collect()
+    }
+
+    /// The blocks of the network, from first to last.
+    fn blocks(&mut self) -> Vec<Block<'_>> {
         match self {
-            Self::Dense(model) => model.slots(),
-            Self::Cnn1(model) => model.slots(),
-            Self::Cnn3(model) => model.slots(),
-            Self::Cnn4(model) => model.slots(),
-            Self::Vgg(model) => model.slots(),
+            Self::Dense(model) => model.blocks(),
+            Self::Cnn1(model) => model.blocks(),
+            Self::Cnn3(model) => model.blocks(),
+            Self::Cnn4(model) => model.blocks(),
+            Self::Vgg(model) => model.blocks(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! input sizes and names, and writes the summary's rows. It knows no particular model.
 
 use burn::tensor::Device;
+use kernels::conv::Layout;
 
 use crate::block::{
     Activation, BlockNames, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig, Head, HeadConfig,
@@ -56,6 +57,10 @@ impl Plan {
 
     /// Turns each image into one row of features: [`Op::Flatten`] or [`Op::GlobalAverage`].
     pub(crate) fn reduce(&mut self, op: Op) -> Result<(), FieldError> {
+        // Flattening puts channels outermost: a last block that already lays them out so saves a copy.
+        if let Some(block) = self.conv_blocks.last_mut() {
+            block.layout = Layout::ChannelsFirst;
+        }
         self.add("input", op).map(drop)
     }
 

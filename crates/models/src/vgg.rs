@@ -8,13 +8,12 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::block::{
-    BatchNormConstants, BatchNormPlacement, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig,
-    Head, HeadKind, Op,
+    BatchNormConstants, BatchNormPlacement, Block, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock,
+    DenseBlockConfig, Head, HeadKind, Op,
 };
 use crate::initializer::{Draws, Initializer};
 use crate::naming::Style;
 use crate::plan::{Blueprint, Plan};
-use crate::slot::Slot;
 use crate::{FieldError, InputShape, check};
 
 /// The networks of the article, by their number of layers with weights.
@@ -210,9 +209,9 @@ impl Vgg {
         blocks.fold(images, |x, block| block.forward(x))
     }
 
-    pub(crate) fn slots(&mut self) -> Vec<(String, Slot<'_>)> {
-        let features = self.features.iter_mut().flat_map(ConvBlock::slots);
-        let classifier = self.classifier.iter_mut().flat_map(DenseBlock::slots);
-        features.chain(classifier).chain(self.head.slots()).collect()
+    pub(crate) fn blocks(&mut self) -> Vec<Block<'_>> {
+        let features = self.features.iter_mut().map(Block::Conv);
+        let classifier = self.classifier.iter_mut().map(Block::Dense);
+        features.chain(classifier).chain([Block::Head(&mut self.head)]).collect()
     }
 }

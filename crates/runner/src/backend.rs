@@ -67,12 +67,7 @@ struct Adapter {
 
 impl Adapter {
     fn into_backend(self) -> Backend {
-        Backend {
-            name: BackendName::Wgpu,
-            device: self.device,
-            adapter: Some(self.name),
-            timing: Timing::Queued,
-        }
+        Backend { name: BackendName::Wgpu, device: self.device, adapter: Some(self.name), timing: Timing::Queued }
     }
 }
 

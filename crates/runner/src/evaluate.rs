@@ -27,9 +27,7 @@ impl Predictions {
 
     /// The class probabilities of every sample.
     pub fn probabilities(&self) -> impl Iterator<Item = Vec<f64>> {
-        self.logits
-            .chunks_exact(self.num_classes)
-            .map(|row| log_softmax(row).into_iter().map(f64::exp).collect())
+        self.logits.chunks_exact(self.num_classes).map(|row| log_softmax(row).into_iter().map(f64::exp).collect())
     }
 
     /// Counts of true and predicted classes.

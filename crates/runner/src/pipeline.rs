@@ -70,11 +70,7 @@ impl TrainingData {
     /// Size of the images.
     #[must_use]
     pub fn input_shape(&self) -> InputShape {
-        InputShape {
-            channels: self.dataset.channels(),
-            height: self.dataset.height(),
-            width: self.dataset.width(),
-        }
+        InputShape { channels: self.dataset.channels(), height: self.dataset.height(), width: self.dataset.width() }
     }
 
     /// One pair of loaders per phase.

@@ -86,9 +86,7 @@ fn locked_version(package: &str) -> String {
     const LOCKFILE: &str = include_str!("../../../Cargo.lock");
     LOCKFILE
         .split("[[package]]")
-        .find_map(|entry| {
-            entry.strip_prefix(&format!("\nname = \"{package}\"\nversion = \""))?.split('"').next()
-        })
+        .find_map(|entry| entry.strip_prefix(&format!("\nname = \"{package}\"\nversion = \""))?.split('"').next())
         .unwrap_or("unknown")
         .to_owned()
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 pub use metrics_log::MetricsLog;
-pub use records::{Status, State, Summary, TestScores, Tile, Tiles, Times};
+pub use records::{State, Status, Summary, TestScores, Tile, Tiles, Times};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{error::Error, metrics::EpochRow};

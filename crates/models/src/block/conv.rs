@@ -5,9 +5,11 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, Dropout, DropoutConfig, Initializer as Untouched, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
+use kernels::Activation as Function;
+use kernels::conv::{Layout, Pool};
 
 use super::batch_norm::normalize;
-use super::{Activation, BatchNormConstants, BatchNormPlacement, BlockNames, Op};
+use super::{Activation, BatchNormConstants, BatchNormPlacement, BlockNames, Kernels, Op, fused};
 use crate::initializer::{Draws, Fans};
 use crate::slot::{self, Slot};
 
@@ -34,6 +36,8 @@ pub(crate) struct ConvBlockConfig {
     pub(crate) constants: BatchNormConstants,
     pub(crate) pool: Option<MaxPool2dConfig>,
     pub(crate) dropout: Option<f64>,
+    /// How the output lies in memory where the kernels decide: channels last, unless the plan flattens it.
+    pub(crate) layout: Layout,
     /// Given by the plan of the network, as the names are.
     pub(crate) in_channels: usize,
     pub(crate) names: BlockNames,
@@ -49,6 +53,7 @@ impl ConvBlockConfig {
             constants: BatchNormConstants::default(),
             pool: None,
             dropout: None,
+            layout: Layout::ChannelsLast,
             in_channels: 0,
             names: BlockNames::default(),
         }
@@ -110,6 +115,9 @@ impl ConvBlockConfig {
             pool: self.pool.as_ref().map(MaxPool2dConfig::init),
             dropout: self.dropout.map(|rate| DropoutConfig::new(rate).init()),
             placement: self.batch_norm,
+            padding: self.padding,
+            layout: self.layout,
+            kernels: Kernels::default(),
             names: self.names.clone(),
         }
     }
@@ -130,6 +138,12 @@ pub struct ConvBlock {
     #[module(skip)]
     placement: BatchNormPlacement,
     #[module(skip)]
+    padding: ConvPadding,
+    #[module(skip)]
+    layout: Layout,
+    #[module(skip)]
+    pub(crate) kernels: Kernels,
+    #[module(skip)]
     names: BlockNames,
 }
 
@@ -144,6 +158,41 @@ impl ConvBlock {
     /// - output: `[batch, channels, height', width']`, sizes as padding and pooling make them
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        if self.kernels.cover(&images.device()) { self.fused(images) } else { self.composed(images) }
+    }
+
+    /// Two kernels at most: the convolution and what follows it, and from the batch norm on another.
+    fn fused(&self, images: Tensor<4>) -> Tensor<4> {
+        let pool = if self.pool.is_some() { Pool::Max2 } else { Pool::None };
+        let dropout = self.dropout.as_ref();
+        let whole = fused::Conv {
+            conv: &self.conv,
+            padding: self.padding,
+            function: Function::Relu,
+            pool,
+            dropout,
+            layout: self.layout,
+        };
+        let Some(norm) = self.norm.as_ref() else { return whole.forward(images) };
+        // In between, pixels stay channels last: nothing has to be copied.
+        let first = fused::Conv { layout: Layout::ChannelsLast, ..whole };
+        let bare =
+            fused::Norm { norm, function: Function::Identity, pool: Pool::None, dropout: None, layout: self.layout };
+        match self.placement {
+            BatchNormPlacement::BeforeActivation => {
+                let first = fused::Conv { function: Function::Identity, pool: Pool::None, dropout: None, ..first };
+                fused::Norm { function: Function::Relu, pool, dropout, ..bare }.forward(first.forward(images))
+            }
+            BatchNormPlacement::AfterActivation => {
+                let first = fused::Conv { pool: Pool::None, dropout: None, ..first };
+                fused::Norm { pool, dropout, ..bare }.forward(first.forward(images))
+            }
+            BatchNormPlacement::AfterDropout => bare.forward(first.forward(images)),
+            BatchNormPlacement::None => whole.forward(images),
+        }
+    }
+
+    fn composed(&self, images: Tensor<4>) -> Tensor<4> {
         let x = self.conv.forward(images);
         let x = self.normalize(BatchNormPlacement::BeforeActivation, x);
         // Rectifying and taking the maximum commute, in value and in gradient: with the pool first, the

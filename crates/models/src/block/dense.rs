@@ -3,9 +3,10 @@
 use burn::module::Module;
 use burn::nn::{BatchNorm, Dropout, DropoutConfig, Initializer as Untouched, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
+use kernels::Activation as Function;
 
 use super::batch_norm::normalize;
-use super::{Activation, BatchNormConstants, BatchNormPlacement, BlockNames, Op};
+use super::{Activation, BatchNormConstants, BatchNormPlacement, BlockNames, Kernels, Op, fused};
 use crate::initializer::{Draws, Fans};
 use crate::slot::{self, Slot};
 
@@ -73,6 +74,7 @@ impl DenseBlockConfig {
             dropout: DropoutConfig::new(self.dropout).init(),
             activation: self.activation,
             placement: self.batch_norm,
+            kernels: Kernels::default(),
             names: self.names.clone(),
         }
     }
@@ -105,6 +107,8 @@ pub struct DenseBlock {
     #[module(skip)]
     placement: BatchNormPlacement,
     #[module(skip)]
+    pub(crate) kernels: Kernels,
+    #[module(skip)]
     names: BlockNames,
 }
 
@@ -119,6 +123,33 @@ impl DenseBlock {
     /// - output: `[batch, features]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        if self.kernels.cover(&x.device()) && self.activation == Activation::Relu {
+            self.fused(x)
+        } else {
+            self.composed(x)
+        }
+    }
+
+    /// Everything up to the batch norm in one kernel; a batch norm over units is small work.
+    fn fused(&self, x: Tensor<2>) -> Tensor<2> {
+        match self.placement {
+            BatchNormPlacement::BeforeActivation => {
+                let x = fused::dense(&self.linear, Function::Identity, None, x);
+                let x = self.activation.forward(self.normalize(BatchNormPlacement::BeforeActivation, x));
+                self.dropout.forward(x)
+            }
+            BatchNormPlacement::AfterActivation => {
+                let x = fused::dense(&self.linear, Function::Relu, None, x);
+                self.dropout.forward(self.normalize(BatchNormPlacement::AfterActivation, x))
+            }
+            BatchNormPlacement::None | BatchNormPlacement::AfterDropout => {
+                let x = fused::dense(&self.linear, Function::Relu, Some(&self.dropout), x);
+                self.normalize(BatchNormPlacement::AfterDropout, x)
+            }
+        }
+    }
+
+    fn composed(&self, x: Tensor<2>) -> Tensor<2> {
         let x = self.linear.forward(x);
         let x = self.normalize(BatchNormPlacement::BeforeActivation, x);
         let x = self.activation.forward(x);

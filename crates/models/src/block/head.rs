@@ -4,9 +4,11 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Tensor};
+use kernels::Activation as Function;
 use serde::{Deserialize, Serialize};
 
 use super::dense::linear;
+use super::{Kernels, fused};
 use crate::initializer::Draws;
 use crate::slot::{self, Slot};
 
@@ -47,7 +49,12 @@ pub(crate) struct HeadConfig {
 impl HeadConfig {
     pub(crate) fn init(&self, draws: &Draws, device: &Device) -> Head {
         let sizes = [self.in_features, self.num_classes];
-        Head { linear: linear(&self.name, sizes, draws, device), kind: self.kind, name: self.name.clone() }
+        Head {
+            linear: linear(&self.name, sizes, draws, device),
+            kind: self.kind,
+            kernels: Kernels::default(),
+            name: self.name.clone(),
+        }
     }
 }
 
@@ -58,6 +65,8 @@ pub struct Head {
     pub linear: Linear,
     #[module(skip)]
     kind: HeadKind,
+    #[module(skip)]
+    pub(crate) kernels: Kernels,
     #[module(skip)]
     name: String,
 }
@@ -71,7 +80,11 @@ impl Head {
     /// - output: `[batch, num_classes]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let z = self.linear.forward(x);
+        let z = if self.kernels.cover(&x.device()) {
+            fused::dense(&self.linear, Function::Identity, None, x)
+        } else {
+            self.linear.forward(x)
+        };
         match self.kind {
             HeadKind::Softmax => z,
             HeadKind::Sigmoid => log_sigmoid(z),

@@ -67,7 +67,8 @@ fn table(runs: &[Compared]) -> comfy_table::Table {
     let mut table = show::table(&header, 1);
     for run in runs {
         let summary = run.summary.as_ref();
-        let chosen = summary.and_then(|it| run.rows.iter().find(|row| row.epoch == it.chosen_epoch)).or(run.rows.last());
+        let chosen =
+            summary.and_then(|it| run.rows.iter().find(|row| row.epoch == it.chosen_epoch)).or(run.rows.last());
         let score = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
         table.add_row([
             run.name.clone(),

@@ -66,7 +66,8 @@ fn one(path: &Path, arguments: &RunArguments) -> Result<(), Error> {
         .summary(input, classes)
         .map_err(|fault| resolved.invalid(&format!("model.{}", fault.field), &fault.message))?;
 
-    let run = RunDir::create(&arguments.results_dir, &resolved.experiment.name, &run_name(arguments, &resolved, &backend))?;
+    let run =
+        RunDir::create(&arguments.results_dir, &resolved.experiment.name, &run_name(arguments, &resolved, &backend))?;
     run.write_config(&resolved.to_toml())?;
     run.write_environment(&Environment::gather(path, &backend, &files))?;
     introduce(&display, &resolved, &backend, &data, &summary);
@@ -211,7 +212,13 @@ fn draw_what_is_there(run: &RunDir, arguments: &RunArguments, error: Error) -> E
     error
 }
 
-fn introduce(display: &Display, resolved: &Resolved, backend: &Backend, data: &TrainingData, summary: &models::Summary) {
+fn introduce(
+    display: &Display,
+    resolved: &Resolved,
+    backend: &Backend,
+    data: &TrainingData,
+    summary: &models::Summary,
+) {
     let experiment = &resolved.experiment;
     display.say(&show::model_table(experiment.model.name(), summary));
     let adapter = backend.adapter.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();

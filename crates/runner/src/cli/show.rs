@@ -25,7 +25,10 @@ pub(super) fn summary(path: &Path, set: &[String]) -> Result<(), Error> {
 fn print_model(resolved: &Resolved) -> Result<(), Error> {
     let experiment = &resolved.experiment;
     let Some((input, num_classes)) = experiment.data.known_shape() else {
-        println!("model {}: its layers depend on the images in data.dir, which are not read here", experiment.model.name());
+        println!(
+            "model {}: its layers depend on the images in data.dir, which are not read here",
+            experiment.model.name()
+        );
         return Ok(());
     };
     let summary = experiment

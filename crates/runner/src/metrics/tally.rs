@@ -28,11 +28,8 @@ impl Tally {
             let hard = -log_probabilities[usize::from(target)];
             #[expect(clippy::cast_precision_loss, reason = "class counts are small")]
             let even = -log_probabilities.iter().sum::<f64>() / num_classes as f64;
-            batch_loss += if label_smoothing > 0.0 {
-                (1.0 - label_smoothing) * hard + label_smoothing * even
-            } else {
-                hard
-            };
+            batch_loss +=
+                if label_smoothing > 0.0 { (1.0 - label_smoothing) * hard + label_smoothing * even } else { hard };
             self.correct += usize::from(argmax(row) == usize::from(target));
         }
         self.loss_sum += batch_loss;

@@ -87,11 +87,7 @@ fn points(rows: &[EpochRow], field: Field) -> Vec<(f64, f64)> {
 fn phases(rows: &[EpochRow]) -> Vec<PhaseSpan> {
     let spans: Vec<PhaseSpan> = rows
         .chunk_by(|a, b| a.phase == b.phase)
-        .map(|rows| PhaseSpan {
-            name: rows[0].phase.clone(),
-            first: x(&rows[0]),
-            last: x(&rows[rows.len() - 1]),
-        })
+        .map(|rows| PhaseSpan { name: rows[0].phase.clone(), first: x(&rows[0]), last: x(&rows[rows.len() - 1]) })
         .collect();
     if spans.len() > 1 { spans } else { Vec::new() }
 }

@@ -7,7 +7,8 @@ use crate::run_dir::{Tile, Tiles};
 /// Training images, and where a phase augments, what the model sees of them.
 pub(super) fn samples(name: &str, tiles: &Tiles) -> Gallery {
     let is_augmented = tiles.samples.iter().any(|tile| tile.augmented_in_epoch.is_some());
-    let what = if is_augmented { "training images, and below each what the model sees of it" } else { "training images" };
+    let what =
+        if is_augmented { "training images, and below each what the model sees of it" } else { "training images" };
     let caption = |tile: &Tile| {
         let text = match tile.augmented_in_epoch {
             Some(epoch) => format!("in epoch {epoch}"),

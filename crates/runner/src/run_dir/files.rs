@@ -77,10 +77,7 @@ pub(super) fn parse_confusion(text: &str) -> Result<(Vec<String>, Vec<Vec<u64>>)
 }
 
 /// One row per sample: index, names of the true and predicted class, one probability per class.
-pub(super) fn predictions_csv(
-    class_names: &[String],
-    rows: impl Iterator<Item = (usize, usize, Vec<f64>)>,
-) -> Vec<u8> {
+pub(super) fn predictions_csv(class_names: &[String], rows: impl Iterator<Item = (usize, usize, Vec<f64>)>) -> Vec<u8> {
     let header = ["index", "true", "predicted"].into_iter().map(str::to_owned).chain(class_names.iter().cloned());
     let rows = rows.enumerate().map(|(index, (target, predicted, probabilities))| {
         [index.to_string(), class_names[target].clone(), class_names[predicted].clone()]

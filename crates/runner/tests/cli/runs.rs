@@ -39,7 +39,10 @@ fn a_run_leaves_every_file_and_they_agree() {
     let environment = run.record("environment.json");
     assert_eq!(environment["burn"], "0.22.1");
     assert_eq!(environment["data"].as_array().map(Vec::len), Some(4));
-    assert_eq!(suite.results().join("cnn3/latest").canonicalize().expect("a link"), run.dir.canonicalize().expect("a folder"));
+    assert_eq!(
+        suite.results().join("cnn3/latest").canonicalize().expect("a link"),
+        run.dir.canonicalize().expect("a folder")
+    );
     predictions_add_up(&run, summary["test_accuracy"].as_f64().expect("a number"));
     metrics_csv_has_the_promised_columns(&run);
 }

@@ -1,0 +1,187 @@
+//! The backward pass of a convolution block.
+
+use rayon::prelude::*;
+
+use super::geometry::Geometry;
+use super::reduce::{add_parts, num_parts, part_len};
+use super::sparse::{self, Outputs};
+use super::visit::Group;
+use super::{ConvBlock, Pool, TAPS, full, layout};
+use crate::check_len;
+use crate::dropout::Dropout;
+use crate::isa::{self, Isa};
+use crate::transpose::transpose;
+use crate::workspace::{Scratch, Workspace};
+
+/// What the images worked on together may take of the first-level cache, or little more: with pooling
+/// they are read in no order.
+const CACHE_BYTES_1: usize = 24 << 10;
+/// What they may take of the second-level cache.
+const CACHE_BYTES_2: usize = 128 << 10;
+
+/// The slices of a backward pass.
+///
+/// # Shapes
+///
+/// - `input`, `weight`, `codes`: as in [`Forward`](super::Forward)
+/// - `grad_output`: as its output; `grad_input`: as its input, in the same layouts
+/// - `grad_weight`, `grad_bias`: as the weights and biases
+#[derive(Debug)]
+pub struct Backward<'a> {
+    /// Images of the forward pass.
+    pub input: &'a [f32],
+    /// Weights of the forward pass.
+    pub weight: &'a [f32],
+    /// What the forward pass wrote.
+    pub codes: &'a [u8],
+    /// Dropout of the forward pass.
+    pub dropout: Option<Dropout>,
+    /// Gradient of the output.
+    pub grad_output: &'a [f32],
+    /// Filled with the gradient of the input; the first layer does not need it.
+    pub grad_input: Option<&'a mut [f32]>,
+    /// Filled with the gradient of the weights.
+    pub grad_weight: &'a mut [f32],
+    /// Filled with the gradient of the biases.
+    pub grad_bias: &'a mut [f32],
+}
+
+impl ConvBlock {
+    /// Computes the gradients of the block.
+    ///
+    /// # Panics
+    ///
+    /// If a length does not match the shapes.
+    pub fn backward(&self, isa: Isa, slices: Backward<'_>, workspace: &mut Workspace) {
+        let Backward { input, weight, codes, dropout, grad_output, grad_input, grad_weight, grad_bias } = slices;
+        let geometry = Geometry::new(self, isa);
+        let (input_len, output_len) = (self.input_len(), self.output_len());
+        let batch = input.len() / input_len;
+        check_len("input", input.len(), batch * input_len);
+        check_len("weight", weight.len(), self.weight_len());
+        check_len("codes", codes.len(), batch * output_len);
+        check_len("grad_output", grad_output.len(), batch * output_len);
+        check_len("grad_weight", grad_weight.len(), self.weight_len());
+        check_len("grad_bias", grad_bias.len(), self.out_channels);
+        if let Some(grad_input) = &grad_input {
+            check_len("grad_input", grad_input.len(), batch * input_len);
+        }
+        if batch == 0 {
+            grad_weight.fill(0.0);
+            grad_bias.fill(0.0);
+            return;
+        }
+
+        let filters: &[f32] = if grad_input.is_some() {
+            let filters = workspace.weights.floats(self.out_channels * TAPS * geometry.grad_channels);
+            match self.pool {
+                Pool::None => full::pack_filters(&geometry, weight, filters),
+                Pool::Max2 => sparse::pack_filters(&geometry, weight, filters),
+            }
+            filters
+        } else {
+            &[]
+        };
+        let together = geometry.images_together(match self.pool {
+            Pool::None => CACHE_BYTES_2,
+            Pool::Max2 => CACHE_BYTES_1,
+        });
+        geometry.pixels(together, &mut workspace.offsets);
+        let part_batch = batch.div_ceil(num_parts(&geometry, batch));
+        let part_len = part_len(&geometry);
+        let partials = workspace.partials.floats(batch.div_ceil(part_batch) * part_len);
+
+        let scale = dropout.map_or(1.0, |dropout| dropout.scale());
+        let task = Task { geometry, filters, pixels: &workspace.offsets, together, scale };
+        let parts = partials
+            .par_chunks_mut(part_len)
+            .zip(input.par_chunks(part_batch * input_len))
+            .zip(codes.par_chunks(part_batch * output_len))
+            .zip(grad_output.par_chunks(part_batch * output_len))
+            .map(|(((sums, input), codes), grad_output)| Part { sums, input, codes, grad_output });
+        match grad_input {
+            None => parts.for_each(|mut part| task.run(isa, &mut part, None)),
+            Some(grad_input) => parts
+                .zip(grad_input.par_chunks_mut(part_batch * input_len))
+                .for_each(|(mut part, grad_input)| task.run(isa, &mut part, Some(grad_input))),
+        }
+        add_parts(&geometry, partials, grad_weight, grad_bias);
+    }
+}
+
+/// What all parts of the batch have in common.
+pub(super) struct Task<'a> {
+    pub(super) geometry: Geometry,
+    pub(super) filters: &'a [f32],
+    pub(super) pixels: &'a [u32],
+    pub(super) together: usize,
+    pub(super) scale: f32,
+}
+
+/// A part of the batch, whose sums one thread takes.
+struct Part<'a> {
+    sums: &'a mut [f32],
+    input: &'a [f32],
+    codes: &'a [u8],
+    grad_output: &'a [f32],
+}
+
+impl Task<'_> {
+    fn run(&self, isa: Isa, part: &mut Part<'_>, mut grad_input: Option<&mut [f32]>) {
+        let block = &self.geometry.block;
+        let (input_len, output_len) = (self.together * block.input_len(), self.together * block.output_len());
+        part.sums.fill(0.0);
+        let groups = part.input.chunks(input_len).zip(part.codes.chunks(output_len));
+        for (index, ((input, codes), grad_output)) in groups.zip(part.grad_output.chunks(output_len)).enumerate() {
+            let grad_input = grad_input.as_mut().map(|grad_input| {
+                let first = index * input_len;
+                &mut grad_input[first..first + input.len()]
+            });
+            let mut group = Part { sums: &mut *part.sums, input, codes, grad_output };
+            Scratch::with(|scratch| self.run_group(isa, scratch, &mut group, grad_input));
+        }
+    }
+
+    fn run_group(&self, isa: Isa, scratch: &mut Scratch, group: &mut Part<'_>, grad_input: Option<&mut [f32]>) {
+        let geometry = &self.geometry;
+        let images = group.input.len() / geometry.block.input_len();
+        let Scratch { images: packed, outputs, masked, grad_images, values, pixels } = scratch;
+        let input = if geometry.reads_input() && is_aligned(group.input) {
+            group.input
+        } else {
+            let packed = packed.floats(images * geometry.image_len());
+            layout::pack_images(geometry, group.input, packed);
+            packed
+        };
+        let gradients = if geometry.writes_output() {
+            group.grad_output
+        } else {
+            let packed = outputs.floats(group.grad_output.len());
+            transpose(isa, group.grad_output, geometry.block.out_channels, geometry.units, packed);
+            packed
+        };
+        let outputs = Outputs { gradients, codes: group.codes, scale: self.scale };
+        let units = images * geometry.units;
+        values.resize(values.len().max(units + 1), 0.0);
+        pixels.resize(pixels.len().max(units + 1), 0);
+        let masked = match geometry.block.pool {
+            Pool::None => masked.floats(units * geometry.out_channels()),
+            Pool::Max2 => &mut [],
+        };
+        let task =
+            Group { task: self, input, outputs, masked, values, pixels, sums: &mut *group.sums, grad_images: None };
+        match grad_input {
+            None => isa::run(isa, task),
+            Some(grad_input) => {
+                let own = grad_images.zeros(images * geometry.grad_image_len());
+                isa::run(isa, Group { grad_images: Some(&mut *own), ..task });
+                layout::unpack_images(geometry, own, grad_input);
+            }
+        }
+    }
+}
+
+/// Whether vectors of the slice lie within cache lines; with others the kernels take twice as long.
+fn is_aligned(slice: &[f32]) -> bool {
+    slice.as_ptr().addr().is_multiple_of(64)
+}

@@ -1,0 +1,143 @@
+//! The forward pass of a convolution block.
+
+use rayon::prelude::*;
+
+use super::geometry::Geometry;
+use super::tiles::Group;
+use super::{ConvBlock, TAPS, layout};
+use crate::check_len;
+use crate::dropout::Dropout;
+use crate::isa::{self, Isa};
+use crate::transpose::transpose;
+use crate::workspace::{Scratch, Workspace};
+
+/// What the images worked on together may take of the second-level cache.
+const CACHE_BYTES: usize = 192 << 10;
+
+/// The slices of a forward pass.
+///
+/// # Shapes
+///
+/// - `input`: `[batch, in_channels, height, width]` in the block's input layout
+/// - `weight`: `[out_channels, in_channels, 3, 3]`
+/// - `bias`: `[out_channels]`
+/// - `output`: `[batch, …]` of the block's output shape, in its output layout
+/// - `codes`: as `output`, always channels last; not needed for inference
+#[derive(Debug)]
+pub struct Forward<'a> {
+    /// Images.
+    pub input: &'a [f32],
+    /// Weights of the convolution.
+    pub weight: &'a [f32],
+    /// Its biases.
+    pub bias: &'a [f32],
+    /// Dropout of this step, in training.
+    pub dropout: Option<Dropout>,
+    /// Filled with the result.
+    pub output: &'a mut [f32],
+    /// Filled with what the backward pass needs.
+    pub codes: Option<&'a mut [u8]>,
+}
+
+impl ConvBlock {
+    /// Computes the output of the block.
+    ///
+    /// # Panics
+    ///
+    /// If a length does not match the shapes.
+    pub fn forward(&self, isa: Isa, slices: Forward<'_>, workspace: &mut Workspace) {
+        let Forward { input, weight, bias, dropout, output, codes } = slices;
+        let geometry = Geometry::new(self, isa);
+        let (input_len, output_len) = (self.input_len(), self.output_len());
+        let batch = input.len() / input_len;
+        check_len("input", input.len(), batch * input_len);
+        check_len("weight", weight.len(), self.weight_len());
+        check_len("bias", bias.len(), self.out_channels);
+        check_len("output", output.len(), batch * output_len);
+        if let Some(codes) = &codes {
+            check_len("codes", codes.len(), batch * output_len);
+        }
+
+        let packed = workspace.weights.floats(geometry.out_channels() * geometry.filter_len());
+        pack_weights(&geometry, weight, packed);
+        let padded_bias = workspace.bias.zeros(geometry.out_channels());
+        padded_bias[..bias.len()].copy_from_slice(bias);
+        let together = geometry.images_together(CACHE_BYTES);
+        geometry.pixels(together, &mut workspace.offsets);
+        for pixel in &mut workspace.offsets {
+            *pixel *= u32::try_from(geometry.channels).expect("channels are few");
+        }
+
+        let task = Task { geometry, weights: packed, bias: padded_bias, offsets: &workspace.offsets, dropout };
+        let work = |index: usize, input: &[f32], output: &mut [f32], codes: Option<&mut [u8]>| {
+            Scratch::with(|scratch| task.run(isa, scratch, index * together, input, output, codes));
+        };
+        let pairs = input.par_chunks(together * input_len).zip(output.par_chunks_mut(together * output_len));
+        match codes {
+            None => pairs.enumerate().for_each(|(i, (input, output))| work(i, input, output, None)),
+            Some(codes) => pairs
+                .zip(codes.par_chunks_mut(together * output_len))
+                .enumerate()
+                .for_each(|(i, ((input, output), codes))| work(i, input, output, Some(codes))),
+        }
+    }
+}
+
+/// Orders weights as `[blocks of columns][kernel row][kernel column][in channel][column]`, zeros where
+/// there is no channel.
+fn pack_weights(geometry: &Geometry, weight: &[f32], packed: &mut [f32]) {
+    let (columns, channels) = (geometry.columns, geometry.channels);
+    let (inputs, outputs) = (geometry.block.in_channels, geometry.block.out_channels);
+    let panel_len = geometry.filter_len() * columns;
+    packed.par_chunks_mut(panel_len).enumerate().for_each(|(block, panel)| {
+        panel.fill(0.0);
+        let first = block * columns;
+        for out in first..outputs.min(first + columns) {
+            let filter = &weight[out * inputs * TAPS..][..inputs * TAPS];
+            for (channel, taps) in filter.chunks_exact(TAPS).enumerate() {
+                for (tap, &value) in taps.iter().enumerate() {
+                    panel[(tap * channels + channel) * columns + out - first] = value;
+                }
+            }
+        }
+    });
+}
+
+/// What all groups of images have in common.
+pub(super) struct Task<'a> {
+    pub(super) geometry: Geometry,
+    pub(super) weights: &'a [f32],
+    pub(super) bias: &'a [f32],
+    pub(super) offsets: &'a [u32],
+    pub(super) dropout: Option<Dropout>,
+}
+
+impl Task<'_> {
+    fn run(
+        &self,
+        isa: Isa,
+        scratch: &mut Scratch,
+        first_sample: usize,
+        input: &[f32],
+        output: &mut [f32],
+        codes: Option<&mut [u8]>,
+    ) {
+        let geometry = &self.geometry;
+        let images = input.len() / geometry.block.input_len();
+        let input = if geometry.reads_input() {
+            input
+        } else {
+            let packed = scratch.images.floats(images * geometry.image_len());
+            layout::pack_images(geometry, input, packed);
+            packed
+        };
+        let units = images * geometry.units;
+        if geometry.writes_output() {
+            return isa::run(isa, Group::new(self, input, units, first_sample, output, codes));
+        }
+        let channels = geometry.block.out_channels;
+        let own = scratch.outputs.floats(output.len());
+        isa::run(isa, Group::new(self, input, units, first_sample, own, codes));
+        transpose(isa, own, geometry.units, channels, output);
+    }
+}

@@ -1,0 +1,132 @@
+//! Sizes that follow from a block and the width of the vectors.
+
+use super::{ConvBlock, Layout, Padding, Pool, TAPS};
+use crate::isa::Isa;
+use crate::workspace::round_up;
+
+/// The sizes of one block on one instruction set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Geometry {
+    pub(super) block: ConvBlock,
+    /// Numbers in a vector.
+    pub(super) lanes: usize,
+    /// Pixels of zeros on each side.
+    pub(super) border: usize,
+    /// Height and width with the border.
+    pub(super) height: usize,
+    pub(super) width: usize,
+    /// Channels of a pixel as the kernels read it: with zeros at the end to make whole vectors, unless
+    /// there are so few that the first layer's way is better.
+    pub(super) channels: usize,
+    /// Channels of a pixel of the input's gradient: always whole vectors.
+    pub(super) grad_channels: usize,
+    /// Outputs of one image, per channel.
+    pub(super) units: usize,
+    /// Pixels that an output is taken from.
+    pub(super) unit_pixels: usize,
+    /// Output channels of a tile.
+    pub(super) columns: usize,
+}
+
+impl Geometry {
+    pub(super) fn new(block: &ConvBlock, isa: Isa) -> Self {
+        let lanes = isa.lanes();
+        let border = match block.padding {
+            Padding::Valid => 0,
+            Padding::Same => 1,
+        };
+        let [out_channels, out_height, out_width] = block.output_shape();
+        let grad_channels = round_up(block.in_channels, lanes);
+        let few = 2 * block.in_channels <= lanes;
+        Self {
+            block: *block,
+            lanes,
+            border,
+            height: block.height + 2 * border,
+            width: block.width + 2 * border,
+            channels: if few { block.in_channels } else { grad_channels },
+            grad_channels,
+            units: out_height * out_width,
+            unit_pixels: match block.pool {
+                Pool::None => 1,
+                Pool::Max2 => 4,
+            },
+            columns: if out_channels <= lanes { lanes } else { 2 * lanes },
+        }
+    }
+
+    /// Whether the weight gradient has its lanes in the output channels, as input channels are few.
+    pub(super) fn has_few_channels(&self) -> bool {
+        !self.channels.is_multiple_of(self.lanes)
+    }
+
+    /// Numbers of one image as the kernels read it.
+    pub(super) fn image_len(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+
+    /// Numbers of the gradient of one image.
+    pub(super) fn grad_image_len(&self) -> usize {
+        self.height * self.width * self.grad_channels
+    }
+
+    /// Whether the kernels can read the input as it is.
+    pub(super) fn reads_input(&self) -> bool {
+        let channels_last = self.block.input_layout == Layout::ChannelsLast || self.channels == 1;
+        self.border == 0 && self.channels == self.block.in_channels && channels_last
+    }
+
+    /// In-channels of a tile of the images' gradient.
+    pub(super) fn grad_columns(&self) -> usize {
+        if self.grad_channels.is_multiple_of(2 * self.lanes) { 2 * self.lanes } else { self.lanes }
+    }
+
+    /// Whether the sums of the filters' gradients are `[tap][in channel][out channel]`, and not
+    /// `[out channel][tap][in channel]`.
+    pub(super) fn sums_end_with_outputs(&self) -> bool {
+        self.block.pool == Pool::None || self.has_few_channels()
+    }
+
+    /// Whether outputs are in the order that the kernels write.
+    pub(super) fn writes_output(&self) -> bool {
+        self.block.output_layout == Layout::ChannelsLast
+    }
+
+    /// Output channels, padded to whole tiles.
+    pub(super) fn out_channels(&self) -> usize {
+        round_up(self.block.out_channels, self.columns)
+    }
+
+    /// Numbers of one output channel's weights as the kernels read them.
+    pub(super) fn filter_len(&self) -> usize {
+        TAPS * self.channels
+    }
+
+    /// Images that are worked on together: as many as stay in the nearer caches, so that weights are read
+    /// once for all of them.
+    pub(super) fn images_together(&self, cache_bytes: usize) -> usize {
+        (cache_bytes / (4 * self.image_len())).clamp(1, 8)
+    }
+
+    /// For `images` images, the pixel at the upper left of each output's part of the (bordered) image;
+    /// with pooling, of the four parts of each output.
+    pub(super) fn pixels(&self, images: usize, pixels: &mut Vec<u32>) {
+        let [_, out_height, out_width] = self.block.output_shape();
+        pixels.clear();
+        for image in 0..images {
+            for (y, x) in (0..out_height).flat_map(|y| (0..out_width).map(move |x| (y, x))) {
+                let at = |y, x| {
+                    u32::try_from((image * self.height + y) * self.width + x)
+                        .expect("a few images have fewer than 2^32 pixels")
+                };
+                match self.block.pool {
+                    Pool::None => pixels.push(at(y, x)),
+                    Pool::Max2 => {
+                        let parts = [(0, 0), (0, 1), (1, 0), (1, 1)];
+                        pixels.extend(parts.map(|(dy, dx)| at(2 * y + dy, 2 * x + dx)));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The sum of the parts' gradients, in the order of the parts.
+
+use rayon::prelude::*;
+
+use super::TAPS;
+use super::geometry::Geometry;
+
+/// Numbers of one part: the filters' gradients and the biases'.
+pub(super) fn part_len(geometry: &Geometry) -> usize {
+    (geometry.filter_len() + 1) * geometry.out_channels()
+}
+
+/// How many parts a batch is cut into.
+///
+/// It depends on shapes alone, since the order of the sums does. A part costs a set of gradients to
+/// clear, fill and add; more parts than this help only machines with more cores.
+pub(super) fn num_parts(geometry: &Geometry, batch: usize) -> usize {
+    let parts = match part_len(geometry) {
+        0..=32_768 => 16,
+        32_769..=131_072 => 8,
+        _ => 4,
+    };
+    parts.min(batch)
+}
+
+/// Adds the parts up.
+///
+/// # Shapes
+///
+/// - `partials`: parts of [`part_len`]
+/// - `grad_weight`: `[out_channels, in_channels, 3, 3]`
+/// - `grad_bias`: `[out_channels]`
+pub(super) fn add_parts(geometry: &Geometry, partials: &mut [f32], grad_weight: &mut [f32], grad_bias: &mut [f32]) {
+    /// Numbers that one task adds up.
+    const TASK_LEN: usize = 4096;
+    let part_len = part_len(geometry);
+    let (sums, rest) = partials.split_at_mut(part_len);
+    sums.par_chunks_mut(TASK_LEN).enumerate().for_each(|(task, sums)| {
+        for part in rest.chunks_exact(part_len) {
+            let part = &part[task * TASK_LEN..][..sums.len()];
+            for (sum, value) in sums.iter_mut().zip(part) {
+                *sum += value;
+            }
+        }
+    });
+    let sums = &*sums;
+
+    let (channels, inputs) = (geometry.channels, geometry.block.in_channels);
+    let out_channels = geometry.out_channels();
+    let (filters, bias) = sums.split_at(geometry.filter_len() * out_channels);
+    grad_bias.copy_from_slice(&bias[..grad_bias.len()]);
+    grad_weight.par_chunks_mut(inputs * TAPS).with_min_len(8).enumerate().for_each(|(out, filter)| {
+        let (from, step) = if geometry.sums_end_with_outputs() {
+            (&filters[out..], out_channels)
+        } else {
+            (&filters[out * geometry.filter_len()..], 1)
+        };
+        for (channel, taps) in filter.chunks_exact_mut(TAPS).enumerate() {
+            for (tap, value) in taps.iter_mut().enumerate() {
+                *value = from[(tap * channels + channel) * step];
+            }
+        }
+    });
+}

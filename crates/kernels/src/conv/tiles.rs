@@ -1,0 +1,258 @@
+//! The inner loops of the forward pass: tiles of outputs that stay in registers from the bias to the
+//! dropout.
+
+#![expect(
+    clippy::inline_always,
+    reason = "vectors must never cross a call: the caller alone is compiled with the instruction set"
+)]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "rows and vectors of a tile are counted alike in registers and in memory"
+)]
+
+use super::forward::Task;
+use super::{DEAD, Pool, SIDE};
+use crate::Activation;
+use crate::dropout::{Dropout, SampleKey};
+use crate::isa::Kernel;
+use crate::simd::Simd;
+use crate::tile::{Tile, accumulate};
+
+/// A few images whose every output is computed by one thread.
+pub(super) struct Group<'a> {
+    task: &'a Task<'a>,
+    /// Channels last, bordered.
+    input: &'a [f32],
+    /// Outputs per channel, of all images.
+    units: usize,
+    first_sample: usize,
+    /// The sample that is being worked on, its dropout, and the first output after it.
+    sample: usize,
+    dropout: Option<(Dropout, SampleKey)>,
+    sample_end: usize,
+    /// Channels last.
+    output: &'a mut [f32],
+    codes: Option<&'a mut [u8]>,
+}
+
+impl<'a> Group<'a> {
+    pub(super) fn new(
+        task: &'a Task<'a>,
+        input: &'a [f32],
+        units: usize,
+        first_sample: usize,
+        output: &'a mut [f32],
+        codes: Option<&'a mut [u8]>,
+    ) -> Self {
+        Self { task, input, units, first_sample, sample: 0, dropout: None, sample_end: 0, output, codes }
+    }
+}
+
+impl Kernel for Group<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let geometry = &self.task.geometry;
+        let images = self.units / geometry.units;
+        // The addresses below follow from these lengths.
+        assert!(self.input.len() == images * geometry.image_len() && S::LANES == geometry.lanes);
+        assert!(self.output.len() == images * geometry.block.output_len());
+        assert!(self.task.offsets.len() >= self.units * geometry.unit_pixels);
+        for block in 0..geometry.out_channels() / geometry.columns {
+            // SAFETY: the lengths are right, and there is a panel of weights for every block.
+            unsafe {
+                match (geometry.columns == S::LANES, geometry.channels) {
+                    // Grey images are common, and their loops of three terms worth unrolling.
+                    (false, 1) => self.block::<S, 2, 1>(s, block),
+                    (true, _) => self.block::<S, 1, 0>(s, block),
+                    (false, _) => self.block::<S, 2, 0>(s, block),
+                }
+            }
+        }
+    }
+}
+
+impl Group<'_> {
+    /// One block of columns. `C` is the number of channels where the compiler is to know it, else 0.
+    #[inline(always)]
+    unsafe fn block<S: Simd, const Q: usize, const C: usize>(&mut self, s: S, block: usize) {
+        self.sample = self.first_sample;
+        self.sample_end = self.task.geometry.units;
+        self.start_sample();
+        // SAFETY: as the caller promises.
+        unsafe {
+            match self.task.geometry.block.pool {
+                Pool::None => self.pixels::<S, Q, C>(s, block),
+                Pool::Max2 => self.windows::<S, Q, C>(s, block),
+            }
+        }
+    }
+
+    fn start_sample(&mut self) {
+        self.dropout = self.task.dropout.map(|dropout| (dropout, dropout.key(self.sample)));
+    }
+
+    /// One block of columns without pooling: a row of a tile is an output.
+    #[inline(always)]
+    unsafe fn pixels<S: Simd, const Q: usize, const C: usize>(&mut self, s: S, block: usize) {
+        let mut unit = 0;
+        while unit < self.units {
+            let left = self.units - unit;
+            // SAFETY: no tile has more rows than outputs are left.
+            unit += unsafe {
+                match left {
+                    12.. if S::WIDE => self.pixel_tile::<S, 12, Q, C>(s, block, unit),
+                    6.. => self.pixel_tile::<S, 6, Q, C>(s, block, unit),
+                    3.. => self.pixel_tile::<S, 3, Q, C>(s, block, unit),
+                    _ => self.pixel_tile::<S, 1, Q, C>(s, block, unit),
+                }
+            };
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn pixel_tile<S: Simd, const P: usize, const Q: usize, const C: usize>(
+        &mut self,
+        s: S,
+        block: usize,
+        unit: usize,
+    ) -> usize {
+        // SAFETY: the caller promises `P` outputs from `unit` on.
+        unsafe {
+            let tile = self.convolve::<S, P, Q, C>(s, block, unit);
+            for p in 0..P {
+                self.finish::<S, Q>(s, block, unit + p, tile[p], [s.u_splat(0); Q]);
+            }
+        }
+        P
+    }
+
+    /// One block of columns with pooling: four rows of a tile are an output.
+    #[inline(always)]
+    unsafe fn windows<S: Simd, const Q: usize, const C: usize>(&mut self, s: S, block: usize) {
+        let mut unit = 0;
+        while unit < self.units {
+            let left = self.units - unit;
+            // SAFETY: no tile has more windows than outputs are left.
+            unit += unsafe {
+                match left {
+                    3.. if S::WIDE => self.window_tile::<S, 12, Q, C>(s, block, unit),
+                    2.. if S::WIDE => self.window_tile::<S, 8, Q, C>(s, block, unit),
+                    _ => self.window_tile::<S, 4, Q, C>(s, block, unit),
+                }
+            };
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn window_tile<S: Simd, const P: usize, const Q: usize, const C: usize>(
+        &mut self,
+        s: S,
+        block: usize,
+        unit: usize,
+    ) -> usize {
+        // SAFETY: the caller promises `P / 4` outputs from `unit` on.
+        unsafe {
+            let tile = self.convolve::<S, P, Q, C>(s, block, 4 * unit);
+            for window in 0..P / 4 {
+                let mut best = tile[4 * window];
+                let mut index = [s.u_splat(0); Q];
+                for position in 1..4 {
+                    for q in 0..Q {
+                        let value = tile[4 * window + position][q];
+                        let better = s.gt(value, best[q]);
+                        // `best` second: if it is not a number, it stays.
+                        best[q] = s.max(value, best[q]);
+                        let position = s.u_splat([0, 1, 2, 3][position]);
+                        index[q] = s.u_select(better, position, index[q]);
+                    }
+                }
+                self.finish::<S, Q>(s, block, unit + window, best, index);
+            }
+        }
+        P / 4
+    }
+
+    /// The convolution with its bias at `P` pixels.
+    #[inline(always)]
+    unsafe fn convolve<S: Simd, const P: usize, const Q: usize, const C: usize>(
+        &self,
+        s: S,
+        block: usize,
+        first: usize,
+    ) -> Tile<S, P, Q> {
+        let geometry = &self.task.geometry;
+        let channels = if C == 0 { geometry.channels } else { C };
+        let row_len = SIDE * channels;
+        // SAFETY: the caller promises `P` pixels; every pixel has its three rows of three pixels inside the
+        // bordered image, and a panel holds the weights of all of them.
+        unsafe {
+            let bias = self.task.bias.as_ptr().add(block * geometry.columns);
+            let mut tile = [[s.splat(0.0); Q]; P];
+            for q in 0..Q {
+                let bias = s.load(bias.add(q * S::LANES));
+                for row in &mut tile {
+                    row[q] = bias;
+                }
+            }
+            let mut pixels = [self.input.as_ptr(); P];
+            for (p, pixel) in pixels.iter_mut().enumerate() {
+                *pixel = pixel.add(*self.task.offsets.get_unchecked(first + p) as usize);
+            }
+            let mut weights = self.task.weights.as_ptr().add(block * geometry.filter_len() * geometry.columns);
+            for _ in 0..SIDE {
+                accumulate::<S, P, Q>(s, &mut tile, row_len, (pixels, 1), (weights, Q * S::LANES));
+                weights = weights.wrapping_add(row_len * Q * S::LANES);
+                for pixel in &mut pixels {
+                    *pixel = pixel.wrapping_add(geometry.width * channels);
+                }
+            }
+            tile
+        }
+    }
+
+    /// Activates, drops out and stores one output's channels of a block.
+    #[inline(always)]
+    unsafe fn finish<S: Simd, const Q: usize>(
+        &mut self,
+        s: S,
+        block: usize,
+        unit: usize,
+        values: [S::F; Q],
+        indices: [S::U; Q],
+    ) {
+        let geometry = &self.task.geometry;
+        let channels = geometry.block.out_channels;
+        let zero = s.splat(0.0);
+        if unit >= self.sample_end {
+            self.sample += 1;
+            self.sample_end += geometry.units;
+            self.start_sample();
+        }
+        for q in 0..Q {
+            let channel = block * geometry.columns + q * S::LANES;
+            if channel >= channels {
+                return;
+            }
+            let (mut value, mut code) = (values[q], indices[q]);
+            if geometry.block.activation == Activation::Relu {
+                code = s.u_select(s.gt(value, zero), code, s.u_splat(u32::from(DEAD)));
+                // The value second: what is not a number must stay visible.
+                value = s.max(zero, value);
+            }
+            if let Some((dropout, key)) = self.dropout {
+                let element = (unit + geometry.units - self.sample_end) * channels + channel;
+                let kept = dropout.mask(s, key, element);
+                value = s.select(kept, s.mul(value, s.splat(dropout.scale())), zero);
+                code = s.u_select(kept, code, s.u_splat(u32::from(DEAD)));
+            }
+            let at = unit * channels + channel;
+            // SAFETY: the caller promises the unit; as many channels are left as are stored.
+            unsafe {
+                s.store_some(self.output.as_mut_ptr().add(at), value, channels - channel);
+                if let Some(codes) = &mut self.codes {
+                    s.store_some_bytes(codes.as_mut_ptr().add(at), code, channels - channel);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The backward pass of a normalisation block (Ioffe and Szegedy, 2015, section 3).
+
+#![expect(
+    clippy::inline_always,
+    reason = "vectors must never cross a call: the caller alone is compiled with the instruction set"
+)]
+
+use rayon::prelude::*;
+
+use super::forward::as_f32;
+use super::statistics::{add_parts, as_f64};
+use super::{NormBlock, Statistics};
+use crate::check_len;
+use crate::conv::Layout;
+use crate::dropout::Dropout;
+use crate::isa::{self, Isa, Kernel};
+use crate::simd::Simd;
+use crate::transpose::transpose;
+use crate::workspace::Workspace;
+
+/// The slices of a backward pass.
+///
+/// # Shapes
+///
+/// - `input`, `gamma`, `codes`: as in [`Forward`](super::Forward)
+/// - `grad_output`: as its output; `grad_input`: as its input
+/// - `grad_gamma`, `grad_beta`: `[channels]`
+#[derive(Debug)]
+pub struct Backward<'a> {
+    /// Images of the forward pass.
+    pub input: &'a [f32],
+    /// Statistics of these images.
+    pub statistics: &'a Statistics,
+    /// Factor after the normalisation.
+    pub gamma: &'a [f32],
+    /// What the forward pass wrote.
+    pub codes: &'a [u8],
+    /// Dropout of the forward pass.
+    pub dropout: Option<Dropout>,
+    /// Gradient of the output.
+    pub grad_output: &'a [f32],
+    /// Filled with the gradient of the input.
+    pub grad_input: &'a mut [f32],
+    /// Filled with the gradient of `gamma`.
+    pub grad_gamma: &'a mut [f32],
+    /// Filled with the gradient of `beta`.
+    pub grad_beta: &'a mut [f32],
+}
+
+impl NormBlock {
+    /// Computes the gradients of the block.
+    ///
+    /// # Panics
+    ///
+    /// If a length does not match the shapes.
+    pub fn backward(&self, isa: Isa, slices: Backward<'_>, workspace: &mut Workspace) {
+        let Backward { input, statistics, gamma, codes, dropout, grad_output, grad_input, grad_gamma, grad_beta } =
+            slices;
+        let (input_len, output_len, channels) = (self.input_len(), self.output_len(), self.channels);
+        let batch = input.len() / input_len;
+        check_len("input", input.len(), batch * input_len);
+        check_len("gamma", gamma.len(), channels);
+        check_len("codes", codes.len(), batch * output_len);
+        check_len("grad_output", grad_output.len(), batch * output_len);
+        check_len("grad_input", grad_input.len(), batch * input_len);
+        check_len("grad_gamma", grad_gamma.len(), channels);
+        check_len("grad_beta", grad_beta.len(), channels);
+
+        // Both passes read the gradients channels last.
+        let gradients = match self.output_layout {
+            Layout::ChannelsLast => grad_output,
+            Layout::ChannelsFirst => {
+                let own = workspace.gradients.floats(grad_output.len());
+                own.par_chunks_mut(output_len).zip(grad_output.par_chunks(output_len)).for_each(|(own, gradient)| {
+                    transpose(isa, gradient, channels, output_len / channels, own);
+                });
+                own
+            }
+        };
+        let scale = dropout.map_or(1.0, |dropout| dropout.scale());
+        let together = self.images_together();
+        let groups = input
+            .par_chunks(together * input_len)
+            .zip(codes.par_chunks(together * output_len))
+            .zip(gradients.par_chunks(together * output_len))
+            .map(|((input, codes), gradients)| Group { block: self, input, codes, gradients, scale });
+        // Around the mean: a large one would cost digits of the products.
+        let means = workspace.bias.floats(channels);
+        for (mean, &exact) in means.iter_mut().zip(&statistics.mean) {
+            *mean = as_f32(exact);
+        }
+        let means = &*means;
+        let [sums, products] = add_parts(&mut workspace.partials, channels, groups.clone(), |group, sums| {
+            isa::run(isa, GradientSums { group, means, totals: sums });
+        });
+
+        // The gradient at a pixel is `a · gradient + b · x + c`, per channel.
+        let coefficients = workspace.bias.floats(3 * channels);
+        let (a, rest) = coefficients.split_at_mut(channels);
+        let (b, c) = rest.split_at_mut(channels);
+        let count = as_f64(input.len() / channels);
+        for (channel, deviation) in statistics.deviations(self).enumerate() {
+            let (sum, mean) = (sums[channel], statistics.mean[channel]);
+            let slope = (products[channel] - (mean - f64::from(as_f32(mean))) * sum) / deviation;
+            grad_gamma[channel] = as_f32(slope);
+            grad_beta[channel] = as_f32(sum);
+            let factor = f64::from(gamma[channel]) / deviation;
+            let tilt = -factor * slope / (deviation * count);
+            a[channel] = as_f32(factor);
+            b[channel] = as_f32(tilt);
+            c[channel] = as_f32(-factor * sum / count - tilt * mean);
+        }
+        let coefficients = &*coefficients;
+        groups.zip(grad_input.par_chunks_mut(together * input_len)).for_each(|(group, grad_input)| {
+            isa::run(isa, InputGradient { group, coefficients, grad_input });
+        });
+    }
+}
+
+/// A few images of one thread.
+#[derive(Clone, Copy)]
+struct Group<'a> {
+    block: &'a NormBlock,
+    input: &'a [f32],
+    codes: &'a [u8],
+    gradients: &'a [f32],
+    scale: f32,
+}
+
+impl Group<'_> {
+    /// Calls `visit` with each pixel an output comes from (its index over all images), the first channel and
+    /// the gradient that lives there, zero in the other lanes.
+    #[inline(always)]
+    fn each<S: Simd>(&self, s: S, first: usize, mut visit: impl FnMut(usize, S::F)) {
+        let (block, channels) = (self.block, self.block.channels);
+        let (pixels, units) = (block.input_len() / channels, block.output_len() / channels);
+        let images = self.input.len() / block.input_len();
+        let left = channels - first;
+        assert!(self.codes.len() == images * block.output_len() && self.gradients.len() == self.codes.len());
+        for image in 0..images {
+            for unit in 0..units {
+                let from = (image * units + unit) * channels + first;
+                // SAFETY: codes and gradients have `left` channels from `first` on, for every output.
+                let (code, gradient) = unsafe {
+                    (
+                        s.load_some_bytes(self.codes.as_ptr().add(from), left),
+                        s.load_some(self.gradients.as_ptr().add(from), left),
+                    )
+                };
+                let gradient = s.mul(gradient, s.splat(self.scale));
+                for (&pixel, part) in block.pixels(unit)[..block.parts()].iter().zip(0..) {
+                    let here = s.u_eq(code, s.u_splat(part));
+                    visit(image * pixels + pixel, s.select(here, gradient, s.splat(0.0)));
+                }
+            }
+        }
+    }
+}
+
+/// Sums of the gradients, and of their products with the input less its mean.
+struct GradientSums<'a> {
+    group: Group<'a>,
+    means: &'a [f32],
+    /// `[2, channels]`
+    totals: &'a mut [f32],
+}
+
+impl Kernel for GradientSums<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let channels = self.group.block.channels;
+        assert!(self.totals.len() == 2 * channels && self.means.len() == channels);
+        for first in (0..channels).step_by(S::LANES) {
+            let left = channels - first;
+            let (mut sum, mut product) = (s.splat(0.0), s.splat(0.0));
+            let input = self.group.input.as_ptr();
+            // SAFETY: there are `left` means from `first` on.
+            let mean = unsafe { s.load_some(self.means.as_ptr().add(first), left) };
+            let mean = s.mul(s.splat(-1.0), mean);
+            self.group.each(s, first, |pixel, gradient| {
+                // SAFETY: every pixel of the input has `left` channels from `first` on.
+                let x = unsafe { s.load_some(input.add(pixel * channels + first), left) };
+                sum = s.add(sum, gradient);
+                product = s.fma(s.add(x, mean), gradient, product);
+            });
+            // SAFETY: both rows of sums have `left` numbers from `first` on.
+            unsafe {
+                s.store_some(self.totals.as_mut_ptr().add(first), sum, left);
+                s.store_some(self.totals.as_mut_ptr().add(channels + first), product, left);
+            }
+        }
+    }
+}
+
+/// The gradient of the input.
+struct InputGradient<'a> {
+    group: Group<'a>,
+    /// `[3, channels]`
+    coefficients: &'a [f32],
+    grad_input: &'a mut [f32],
+}
+
+impl Kernel for InputGradient<'_> {
+    #[expect(clippy::many_single_char_names, reason = "the coefficients as named above")]
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { group, coefficients, grad_input } = self;
+        let channels = group.block.channels;
+        assert!(coefficients.len() == 3 * channels && grad_input.len() == group.input.len());
+        for first in (0..channels).step_by(S::LANES) {
+            let left = channels - first;
+            let (from, to) = (group.input.as_ptr(), grad_input.as_mut_ptr());
+            // SAFETY: every row of coefficients and every pixel have `left` channels from `first` on.
+            unsafe {
+                let coefficient = |row: usize| s.load_some(coefficients.as_ptr().add(row * channels + first), left);
+                let (a, b, c) = (coefficient(0), coefficient(1), coefficient(2));
+                // Also the pixels that pooling leaves out have a part in the statistics.
+                for pixel in 0..grad_input.len() / channels {
+                    let x = s.load_some(from.add(pixel * channels + first), left);
+                    s.store_some(to.add(pixel * channels + first), s.fma(b, x, c), left);
+                }
+                group.each(s, first, |pixel, gradient| {
+                    let to = to.add(pixel * channels + first);
+                    s.store_some(to, s.fma(a, gradient, s.load_some(to, left)), left);
+                });
+            }
+        }
+    }
+}

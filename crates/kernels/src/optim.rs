@@ -1,0 +1,174 @@
+//! Updates of parameters from their gradients.
+
+use rayon::prelude::*;
+
+use crate::check_len;
+use crate::isa::{self, Isa, Kernel};
+use crate::simd::Simd;
+
+/// Parameters that one task updates. A parameter depends on no other, so that the split is free.
+const TASK_LEN: usize = 1 << 14;
+
+/// Constants of Adam (Kingma and Ba, 2015, algorithm 1).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adam {
+    /// Decay of the mean of the gradient.
+    pub beta_1: f32,
+    /// Decay of the mean of its square.
+    pub beta_2: f32,
+    /// Added to the root.
+    pub epsilon: f32,
+    /// Decay of the parameters, as a part of the gradient.
+    pub weight_decay: f32,
+}
+
+impl Adam {
+    /// Makes one step. `step` counts from 1.
+    ///
+    /// # Shapes
+    ///
+    /// - parameters, gradients and both moments: the same length
+    ///
+    /// # Panics
+    ///
+    /// If lengths do not match.
+    #[expect(clippy::too_many_arguments, reason = "these are the inputs of the algorithm")]
+    pub fn update(
+        &self,
+        isa: Isa,
+        learning_rate: f32,
+        step: u64,
+        parameters: &mut [f32],
+        gradients: &[f32],
+        moment_1: &mut [f32],
+        moment_2: &mut [f32],
+    ) {
+        check_len("gradients", gradients.len(), parameters.len());
+        check_len("moment_1", moment_1.len(), parameters.len());
+        check_len("moment_2", moment_2.len(), parameters.len());
+        let constants = Constants::new(self, learning_rate, step);
+        parameters
+            .par_chunks_mut(TASK_LEN)
+            .zip(gradients.par_chunks(TASK_LEN))
+            .zip(moment_1.par_chunks_mut(TASK_LEN))
+            .zip(moment_2.par_chunks_mut(TASK_LEN))
+            .for_each(|(((parameters, gradients), moment_1), moment_2)| {
+                isa::run(isa, AdamTask { constants, parameters, gradients, moment_1, moment_2 });
+            });
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Constants {
+    adam: Adam,
+    /// Learning rate over the bias correction of the mean.
+    rate: f32,
+    /// One over the bias correction of the mean square.
+    correction_2: f32,
+}
+
+impl Constants {
+    #[expect(clippy::cast_possible_truncation, reason = "the constants are used as f32")]
+    fn new(adam: &Adam, learning_rate: f32, step: u64) -> Self {
+        let step = i32::try_from(step).unwrap_or(i32::MAX);
+        let correction = |beta: f32| 1.0 / (1.0 - f64::from(beta).powi(step));
+        Self {
+            adam: *adam,
+            rate: (f64::from(learning_rate) * correction(adam.beta_1)) as f32,
+            correction_2: correction(adam.beta_2) as f32,
+        }
+    }
+}
+
+struct AdamTask<'a> {
+    constants: Constants,
+    parameters: &'a mut [f32],
+    gradients: &'a [f32],
+    moment_1: &'a mut [f32],
+    moment_2: &'a mut [f32],
+}
+
+impl Kernel for AdamTask<'_> {
+    #[expect(clippy::inline_always, reason = "the body must be compiled with the instruction set")]
+    #[expect(clippy::many_single_char_names, reason = "the names of the paper")]
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Constants { adam, rate, correction_2 } = self.constants;
+        let (beta_1, rest_1) = (s.splat(adam.beta_1), s.splat(1.0 - adam.beta_1));
+        let (beta_2, rest_2) = (s.splat(adam.beta_2), s.splat(1.0 - adam.beta_2));
+        let len = self.parameters.len();
+        for i in (0..len).step_by(S::LANES) {
+            let n = len - i;
+            // SAFETY: all four slices have `len` numbers, so `n` are left from `i` on.
+            unsafe {
+                let (p_at, m_at, v_at) = (
+                    self.parameters.as_mut_ptr().add(i),
+                    self.moment_1.as_mut_ptr().add(i),
+                    self.moment_2.as_mut_ptr().add(i),
+                );
+                let p = s.load_some(p_at, n);
+                let g = s.load_some(self.gradients.as_ptr().add(i), n);
+                let g = s.fma(p, s.splat(adam.weight_decay), g);
+                let m = s.fma(beta_1, s.load_some(m_at, n), s.mul(rest_1, g));
+                let v = s.fma(beta_2, s.load_some(v_at, n), s.mul(rest_2, s.mul(g, g)));
+                let root = s.sqrt(s.mul(v, s.splat(correction_2)));
+                let move_by = s.div(s.mul(m, s.splat(rate)), s.add(root, s.splat(adam.epsilon)));
+                s.store_some(p_at, s.fma(move_by, s.splat(-1.0), p), n);
+                s.store_some(m_at, m, n);
+                s.store_some(v_at, v, n);
+            }
+        }
+    }
+}
+
+/// Stochastic gradient descent with momentum as Keras has it: `v ← momentum · v + g`, and
+/// the parameters move by `v` (with Nesterov by `g + momentum · v`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sgd {
+    /// Decay of the velocity; 0 for none.
+    pub momentum: f32,
+    /// What the parameters move by.
+    pub kind: Momentum,
+    /// Decay of the parameters, as a part of the gradient.
+    pub weight_decay: f32,
+}
+
+/// The two kinds of momentum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Momentum {
+    /// Moves by the velocity.
+    Plain,
+    /// Moves by the velocity as it will be (Sutskever et al., 2013).
+    Nesterov,
+}
+
+impl Sgd {
+    /// Makes one step.
+    ///
+    /// # Shapes
+    ///
+    /// - parameters, gradients and velocity: the same length
+    ///
+    /// # Panics
+    ///
+    /// If lengths do not match.
+    pub fn update(&self, learning_rate: f32, parameters: &mut [f32], gradients: &[f32], velocity: &mut [f32]) {
+        check_len("gradients", gradients.len(), parameters.len());
+        check_len("velocity", velocity.len(), parameters.len());
+        parameters
+            .par_chunks_mut(TASK_LEN)
+            .zip(gradients.par_chunks(TASK_LEN))
+            .zip(velocity.par_chunks_mut(TASK_LEN))
+            .for_each(|((parameters, gradients), velocity)| {
+                for ((p, &g), v) in parameters.iter_mut().zip(gradients).zip(velocity) {
+                    let g = g + self.weight_decay * *p;
+                    *v = self.momentum * *v + g;
+                    *p -= learning_rate
+                        * match self.kind {
+                            Momentum::Plain => *v,
+                            Momentum::Nesterov => g + self.momentum * *v,
+                        };
+                }
+            });
+    }
+}

@@ -1,0 +1,168 @@
+//! The vector operations that the kernels are written in, and their implementations.
+//!
+//! An implementation is a token: having one proves that the processor has the instructions, which is
+//! why the arithmetic is safe. Loads and stores take addresses and are not.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+pub(crate) use portable::Portable;
+
+/// Side of the squares that [`Simd::transpose_square`] transposes.
+pub(crate) const SQUARE: usize = 8;
+
+/// The largest [`Simd::LANES`].
+pub(crate) const MAX_LANES: usize = 16;
+
+/// Vectors of f32 (`F`), of u32 (`U`) and of conditions (`M`), all with [`Simd::LANES`] lanes.
+#[expect(
+    clippy::inline_always,
+    reason = "vectors must never cross a call: the caller alone is compiled with the instruction set"
+)]
+pub(crate) trait Simd: Copy + Send + Sync {
+    /// Numbers in a vector.
+    const LANES: usize;
+    /// Whether there are 32 vector registers (16 otherwise).
+    const WIDE: bool;
+
+    type F: Copy;
+    type U: Copy;
+    type M: Copy;
+
+    fn splat(self, x: f32) -> Self::F;
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sqrt(self, a: Self::F) -> Self::F;
+    /// `a · b + c`.
+    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// The larger one; `b` if either is not a number.
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    fn gt(self, a: Self::F, b: Self::F) -> Self::M;
+    fn select(self, m: Self::M, yes: Self::F, no: Self::F) -> Self::F;
+
+    fn u_splat(self, x: u32) -> Self::U;
+    /// `0, 1, 2, …`
+    fn u_iota(self) -> Self::U;
+    fn u_add(self, a: Self::U, b: Self::U) -> Self::U;
+    fn u_mul(self, a: Self::U, b: Self::U) -> Self::U;
+    fn u_xor(self, a: Self::U, b: Self::U) -> Self::U;
+    fn u_shr<const N: u32>(self, a: Self::U) -> Self::U;
+    fn u_ge(self, a: Self::U, b: Self::U) -> Self::M;
+    fn u_eq(self, a: Self::U, b: Self::U) -> Self::M;
+    fn u_select(self, m: Self::M, yes: Self::U, no: Self::U) -> Self::U;
+
+    /// # Safety
+    ///
+    /// `LANES` numbers must be readable at `from`.
+    unsafe fn load(self, from: *const f32) -> Self::F;
+    /// # Safety
+    ///
+    /// `LANES` numbers must be writable at `to`.
+    unsafe fn store(self, to: *mut f32, x: Self::F);
+    /// # Safety
+    ///
+    /// `LANES` bytes must be readable at `from`.
+    unsafe fn load_bytes(self, from: *const u8) -> Self::U;
+    /// Stores the lowest byte of every lane.
+    ///
+    /// # Safety
+    ///
+    /// `LANES` bytes must be writable at `to`.
+    unsafe fn store_bytes(self, to: *mut u8, x: Self::U);
+
+    /// Loads `n` numbers; the other lanes are zero.
+    ///
+    /// # Safety
+    ///
+    /// `min(n, LANES)` numbers must be readable at `from`.
+    #[inline(always)]
+    unsafe fn load_some(self, from: *const f32, n: usize) -> Self::F {
+        // SAFETY: all lanes are readable in the first case; in the second the copy reads `n` and the
+        // buffer holds every lane.
+        unsafe {
+            if n >= Self::LANES {
+                return self.load(from);
+            }
+            let mut lanes = [0.0; MAX_LANES];
+            std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), n);
+            self.load(lanes.as_ptr())
+        }
+    }
+
+    /// Stores the first `n` lanes.
+    ///
+    /// # Safety
+    ///
+    /// `min(n, LANES)` numbers must be writable at `to`.
+    #[inline(always)]
+    unsafe fn store_some(self, to: *mut f32, x: Self::F, n: usize) {
+        // SAFETY: as for `load_some`.
+        unsafe {
+            if n >= Self::LANES {
+                return self.store(to, x);
+            }
+            let mut lanes = [0.0; MAX_LANES];
+            self.store(lanes.as_mut_ptr(), x);
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, n);
+        }
+    }
+
+    /// Loads `n` bytes; the other lanes are zero.
+    ///
+    /// # Safety
+    ///
+    /// `min(n, LANES)` bytes must be readable at `from`.
+    #[inline(always)]
+    unsafe fn load_some_bytes(self, from: *const u8, n: usize) -> Self::U {
+        // SAFETY: as for `load_some`.
+        unsafe {
+            if n >= Self::LANES {
+                return self.load_bytes(from);
+            }
+            let mut lanes = [0; MAX_LANES];
+            std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), n);
+            self.load_bytes(lanes.as_ptr())
+        }
+    }
+
+    /// Stores the lowest byte of the first `n` lanes.
+    ///
+    /// # Safety
+    ///
+    /// `min(n, LANES)` bytes must be writable at `to`.
+    #[inline(always)]
+    unsafe fn store_some_bytes(self, to: *mut u8, x: Self::U, n: usize) {
+        // SAFETY: as for `load_some`.
+        unsafe {
+            if n >= Self::LANES {
+                return self.store_bytes(to, x);
+            }
+            let mut lanes = [0; MAX_LANES];
+            self.store_bytes(lanes.as_mut_ptr(), x);
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, n);
+        }
+    }
+
+    /// Transposes a square of 8×8 numbers between rows of `from_step` and of `to_step` numbers.
+    ///
+    /// # Safety
+    ///
+    /// All rows must be readable and writable.
+    #[inline(always)]
+    unsafe fn transpose_square(self, from: *const f32, from_step: usize, to: *mut f32, to_step: usize) {
+        for row in 0..SQUARE {
+            for column in 0..SQUARE {
+                // SAFETY: the caller promises the rows.
+                unsafe { *to.add(column * to_step + row) = *from.add(row * from_step + column) };
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Every block against the reference, on random shapes and every instruction set of this machine.
+
+mod reference;
+
+use kernels::conv::{self, ConvBlock, Layout, Padding, Pool};
+use kernels::dense::{self, DenseBlock};
+use kernels::dropout::Dropout;
+use kernels::{Activation, Isa, Workspace};
+use proptest::prelude::*;
+use reference::{check_close, draw};
+
+fn channels() -> impl Strategy<Value = usize> {
+    prop_oneof![1usize..=9, 15usize..=18, Just(32), 33usize..=50, Just(64)]
+}
+
+fn rate() -> impl Strategy<Value = Option<f32>> {
+    prop_oneof![Just(None), Just(Some(0.25)), Just(Some(0.5))]
+}
+
+fn activation() -> impl Strategy<Value = Activation> {
+    prop_oneof![Just(Activation::Relu), Just(Activation::Identity)]
+}
+
+fn layout() -> impl Strategy<Value = Layout> {
+    prop_oneof![Just(Layout::ChannelsFirst), Just(Layout::ChannelsLast)]
+}
+
+prop_compose! {
+    fn conv_block()(
+        (in_channels, out_channels) in (channels(), channels()),
+        (height, width) in (4usize..=9, 4usize..=9),
+        padding in prop_oneof![Just(Padding::Valid), Just(Padding::Same)],
+        pool in prop_oneof![Just(Pool::None), Just(Pool::Max2)],
+        activation in activation(),
+        (input_layout, output_layout) in (layout(), layout()),
+    ) -> ConvBlock {
+        ConvBlock { in_channels, out_channels, height, width, padding, activation, pool, input_layout, output_layout }
+    }
+}
+
+fn check_conv(isa: Isa, block: ConvBlock, batch: usize, rate: Option<f32>, seed: u64, workspace: &mut Workspace) {
+    let dropout = rate.map(|rate| Dropout::new(rate, seed, 3, 1));
+    let input = draw(batch * block.input_len(), seed);
+    let weight = draw(block.weight_len(), seed + 1);
+    let bias = draw(block.out_channels, seed + 2);
+    let grad_output = draw(batch * block.output_len(), seed + 3);
+    let slow = reference::Conv { block, batch, input: &input, weight: &weight, bias: &bias, dropout };
+    let expected = slow.run(&grad_output);
+
+    let mut output = vec![f32::NAN; grad_output.len()];
+    let mut codes = vec![255; grad_output.len()];
+    let forward = conv::Forward {
+        input: &input,
+        weight: &weight,
+        bias: &bias,
+        dropout,
+        output: &mut output,
+        codes: Some(&mut codes),
+    };
+    block.forward(isa, forward, workspace);
+    check_close("output", &output, &expected.output, 1e-6);
+    for with_grad_input in [true, false] {
+        let mut grad_input = vec![f32::NAN; input.len()];
+        let mut grad_weight = vec![f32::NAN; weight.len()];
+        let mut grad_bias = vec![f32::NAN; bias.len()];
+        let backward = conv::Backward {
+            input: &input,
+            weight: &weight,
+            codes: &codes,
+            dropout,
+            grad_output: &grad_output,
+            grad_input: with_grad_input.then_some(&mut grad_input),
+            grad_weight: &mut grad_weight,
+            grad_bias: &mut grad_bias,
+        };
+        block.backward(isa, backward, workspace);
+        if with_grad_input {
+            check_close("grad_input", &grad_input, &expected.input, 1e-5);
+        }
+        check_close("grad_weight", &grad_weight, &expected.weight, 1e-5);
+        check_close("grad_bias", &grad_bias, &expected.bias, 1e-5);
+    }
+}
+
+fn check_dense(isa: Isa, block: DenseBlock, batch: usize, rate: Option<f32>, seed: u64, workspace: &mut Workspace) {
+    let dropout = rate.map(|rate| Dropout::new(rate, seed, 3, 1));
+    let input = draw(batch * block.inputs, seed);
+    let weight = draw(block.inputs * block.outputs, seed + 1);
+    let bias = draw(block.outputs, seed + 2);
+    let grad_output = draw(batch * block.outputs, seed + 3);
+    let slow = reference::Dense { block, batch, input: &input, weight: &weight, bias: &bias, dropout };
+    let expected = slow.run(&grad_output);
+
+    let mut output = vec![f32::NAN; grad_output.len()];
+    let forward = dense::Forward { input: &input, weight: &weight, bias: &bias, dropout, output: &mut output };
+    block.forward(isa, forward, workspace);
+    check_close("output", &output, &expected.output, 1e-6);
+    let mut grad_input = vec![f32::NAN; input.len()];
+    let mut grad_weight = vec![f32::NAN; weight.len()];
+    let mut grad_bias = vec![f32::NAN; bias.len()];
+    let backward = dense::Backward {
+        input: &input,
+        weight: &weight,
+        output: &output,
+        dropout,
+        grad_output: &grad_output,
+        grad_input: Some(&mut grad_input),
+        grad_weight: &mut grad_weight,
+        grad_bias: &mut grad_bias,
+    };
+    block.backward(isa, backward, workspace);
+    check_close("grad_input", &grad_input, &expected.input, 1e-5);
+    check_close("grad_weight", &grad_weight, &expected.weight, 1e-5);
+    check_close("grad_bias", &grad_bias, &expected.bias, 1e-5);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+
+    #[test]
+    fn conv_blocks_agree_with_the_reference(
+        block in conv_block(), batch in 1usize..=5, rate in rate(), seed in 0u64..1000,
+    ) {
+        for isa in Isa::available() {
+            // The second call finds the buffers as the first has left them.
+            let mut workspace = Workspace::new();
+            check_conv(isa, block, batch, rate, seed, &mut workspace);
+            check_conv(isa, block, batch, rate, seed + 9, &mut workspace);
+        }
+    }
+
+    #[test]
+    fn dense_blocks_agree_with_the_reference(
+        inputs in prop_oneof![1usize..=40, Just(64), 500usize..=600],
+        outputs in prop_oneof![1usize..=40, Just(64), Just(128)],
+        batch in prop_oneof![1usize..=14, 45usize..=50],
+        activation in activation(), rate in rate(), seed in 0u64..1000,
+    ) {
+        let block = DenseBlock { inputs, outputs, activation };
+        for isa in Isa::available() {
+            check_dense(isa, block, batch, rate, seed, &mut Workspace::new());
+        }
+    }
+}
+
+#[test]
+fn sums_longer_than_a_cache_block_agree_with_the_reference() {
+    for isa in Isa::available() {
+        for (inputs, outputs, batch) in [(1100, 20, 3), (20, 1100, 3), (7, 5, 1100)] {
+            let block = DenseBlock { inputs, outputs, activation: Activation::Relu };
+            check_dense(isa, block, batch, None, 5, &mut Workspace::new());
+        }
+    }
+}
+
+#[test]
+fn every_part_of_a_batch_is_summed() {
+    let block = ConvBlock {
+        in_channels: 16,
+        out_channels: 24,
+        height: 5,
+        width: 6,
+        padding: Padding::Same,
+        activation: Activation::Relu,
+        pool: Pool::Max2,
+        input_layout: Layout::ChannelsFirst,
+        output_layout: Layout::ChannelsFirst,
+    };
+    for isa in Isa::available() {
+        for batch in [15, 16, 17, 40] {
+            check_conv(isa, block, batch, Some(0.5), 5, &mut Workspace::new());
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Blocks run by the fused CPU kernels, where these cover the device and the block; else the caller composes
+//! them of Burn's own operations. Both give the same function; only dropout draws other numbers.
+
+use burn::nn::{BatchNorm, Dropout, Linear, conv::Conv2d};
+use burn::tensor::{Device, Distribution, Tensor};
+use kernels::{
+    Activation as Function, burn_ext,
+    conv::{ConvBlock as ConvKernel, Layout, Padding, Pool},
+    dense::DenseBlock as DenseKernel,
+    dropout::Dropout as Draw,
+    norm::NormBlock as NormKernel,
+};
+use serde::{Deserialize, Serialize};
+
+use super::ConvPadding;
+
+/// What runs the blocks of a model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kernels {
+    /// The fused CPU kernels, where they cover device and block.
+    #[default]
+    Fused,
+    /// Burn's own operations, everywhere.
+    Composed,
+}
+
+impl Kernels {
+    /// Whether the fused kernels are wanted and run on a device.
+    pub(super) fn cover(self, device: &Device) -> bool {
+        self == Self::Fused && burn_ext::supports(device)
+    }
+}
+
+/// A convolution with what follows it up to a batch norm or the end of the block.
+pub(super) struct Conv<'a> {
+    pub(super) conv: &'a Conv2d,
+    pub(super) padding: ConvPadding,
+    pub(super) function: Function,
+    pub(super) pool: Pool,
+    pub(super) dropout: Option<&'a Dropout>,
+    pub(super) layout: Layout,
+}
+
+impl Conv<'_> {
+    /// # Shapes
+    ///
+    /// - images: `[batch, in_channels, height, width]`
+    pub(super) fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        let [_, in_channels, height, width] = images.dims();
+        let weight = self.conv.weight.val();
+        let kernel = ConvKernel {
+            in_channels,
+            out_channels: weight.dims()[0],
+            height,
+            width,
+            padding: match self.padding {
+                ConvPadding::Valid => Padding::Valid,
+                ConvPadding::Same => Padding::Same,
+            },
+            activation: self.function,
+            pool: self.pool,
+            // Found from the images by the call below.
+            input_layout: Layout::ChannelsFirst,
+            output_layout: self.layout,
+        };
+        let dropout = self.dropout.and_then(|dropout| draw(dropout, &images.device()));
+        burn_ext::conv_block(kernel, dropout, images, weight, bias(self.conv.bias.as_ref()))
+    }
+}
+
+/// A batch norm with what follows it up to the end of the block.
+pub(super) struct Norm<'a> {
+    pub(super) norm: &'a BatchNorm,
+    pub(super) function: Function,
+    pub(super) pool: Pool,
+    pub(super) dropout: Option<&'a Dropout>,
+    pub(super) layout: Layout,
+}
+
+impl Norm<'_> {
+    /// Normalises by the batch's own statistics, and updates the running ones, on autodiff devices; else by the
+    /// running ones. As [`BatchNorm::forward`], the variance is the biased one.
+    ///
+    /// # Shapes
+    ///
+    /// - images: `[batch, channels, height, width]`
+    pub(super) fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        let [_, channels, height, width] = images.dims();
+        let device = images.device();
+        #[expect(clippy::cast_possible_truncation, reason = "the kernels compute in f32")]
+        let epsilon = self.norm.epsilon as f32;
+        let kernel = NormKernel {
+            channels,
+            height,
+            width,
+            epsilon,
+            activation: self.function,
+            pool: self.pool,
+            output_layout: self.layout,
+        };
+        let statistics = if device.is_autodiff() && self.norm.training.is_enabled() {
+            let statistics = Tensor::from_inner(burn_ext::norm_statistics(kernel, images.clone().inner()));
+            self.remember(&statistics, &device);
+            statistics
+        } else {
+            Tensor::stack(vec![self.norm.running_mean.value(), self.norm.running_var.value()], 0).to_device(&device)
+        };
+        let dropout = self.dropout.and_then(|dropout| draw(dropout, &device));
+        let (gamma, beta) = (self.norm.gamma.val(), self.norm.beta.val());
+        burn_ext::norm_block(kernel, dropout, images, gamma, beta, statistics)
+    }
+
+    /// Moves the running statistics towards a batch's.
+    fn remember(&self, statistics: &Tensor<2>, device: &Device) {
+        let momentum = self.norm.momentum;
+        let rows = statistics.clone().split(1, 0).into_iter().map(|row| row.squeeze_dim::<1>(0));
+        for (running, batch) in [&self.norm.running_mean, &self.norm.running_var].into_iter().zip(rows) {
+            let kept = running.value_sync().to_device(device).mul_scalar(1.0 - momentum);
+            running.update(kept.add(batch.mul_scalar(momentum)).detach());
+        }
+    }
+}
+
+/// Applies a dense layer with an activation and dropout.
+///
+/// # Shapes
+///
+/// - x: `[batch, in_features]`
+pub(super) fn dense(linear: &Linear, function: Function, dropout: Option<&Dropout>, x: Tensor<2>) -> Tensor<2> {
+    let weight = linear.weight.val();
+    let [inputs, outputs] = weight.dims();
+    let kernel = DenseKernel { inputs, outputs, activation: function };
+    let dropout = dropout.and_then(|dropout| draw(dropout, &x.device()));
+    burn_ext::dense_block(kernel, dropout, x, weight, bias(linear.bias.as_ref()))
+}
+
+fn bias(bias: Option<&burn::module::Param<Tensor<1>>>) -> Tensor<1> {
+    bias.expect("every layer here is made with biases").val()
+}
+
+/// The dropout of one forward pass, where [`Dropout::forward`] would drop anything.
+///
+/// Its key comes from the generator of Burn's backend, which the training loop seeds before each step: what is
+/// dropped follows from that seed and from the order of the layers.
+fn draw(dropout: &Dropout, device: &Device) -> Option<Draw> {
+    if !device.is_autodiff() || !dropout.training.is_enabled() || dropout.prob == 0.0 {
+        return None;
+    }
+    /// f32 holds every integer below this.
+    const RANGE: f64 = 16_777_216.0;
+    let drawn = Tensor::<1>::random([2], Distribution::Uniform(0.0, RANGE), &device.clone().inner());
+    let [high, low]: [f32; 2] = drawn
+        .into_data()
+        .try_into_vec()
+        .ok()
+        .and_then(|values: Vec<f32>| values.try_into().ok())
+        .expect("two numbers were drawn in f32");
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "integers below 2^24")]
+    let seed = (u64::from(high as u32) << 24) | u64::from(low as u32);
+    #[expect(clippy::cast_possible_truncation, reason = "the kernels compute in f32")]
+    let rate = dropout.prob as f32;
+    Some(Draw::new(rate, seed, 0, 0))
+}
