@@ -13,7 +13,6 @@ mod show;
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
-use miette::Report;
 
 use self::args::{Arguments, Command};
 use crate::{error::Error, report, run_dir::RunDir};
@@ -71,7 +70,7 @@ fn plot(path: &std::path::Path, formats: bool) -> Result<(), Error> {
 /// Prints an error on stderr, with the source line where there is one.
 fn complain(error: Error) {
     match error {
-        Error::Config(error) => eprintln!("{:?}", Report::new(*error)),
+        Error::Config(error) => eprint!("{}", error.report()),
         error => {
             eprintln!("error: {error}");
             let mut source = std::error::Error::source(&error);

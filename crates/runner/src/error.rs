@@ -93,9 +93,11 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Plot { .. } => 1,
-            Self::Config(_) | Self::Usage(_) => 2,
+            Self::Config(_)
+            | Self::Usage(_)
+            | Self::Data(data::DataError::Split(_) | data::DataError::ClassNames { .. }) => 2,
+            Self::Data(data::DataError::Io { .. }) | Self::Io { .. } => 4,
             Self::Data(_) | Self::Weights(_) | Self::Malformed { .. } => 3,
-            Self::Io { .. } => 4,
             Self::Diverged { .. } => 5,
             Self::Backend(_) => 6,
             Self::Several { .. } => 7,

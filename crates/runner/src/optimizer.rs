@@ -14,14 +14,14 @@ use crate::experiment::{GradientClipping, Optimizer};
 
 /// Builds the optimizer, with clipping per tensor where that is asked for.
 ///
-/// Burn's Adam adds ε to the bias-corrected √v̂, as the paper's first form and PyTorch do; Keras adds it to
-/// the uncorrected √v. With ε = 1e-7 the two differ in the first steps' seventh digit only.
+/// Burn's Adam adds ε to the bias-corrected √v̂, as the paper's first form and `PyTorch` do; Keras adds it to
+/// the uncorrected √v.
 #[must_use]
 pub fn init(optimizer: &Optimizer, clipping: Option<&GradientClipping>) -> ModuleOptimizer {
     let decay = |rate: f64| (rate > 0.0).then(|| WeightDecayConfig { penalty: f32_of(rate) });
     let init = match optimizer {
         Optimizer::Sgd(sgd) => {
-            let momentum = (sgd.momentum > 0.0).then(|| MomentumConfig {
+            let momentum = (sgd.momentum > 0.0).then_some(MomentumConfig {
                 momentum: sgd.momentum,
                 dampening: 0.0,
                 nesterov: sgd.nesterov,

@@ -45,6 +45,10 @@ pub struct Display {
 
 impl Display {
     /// Starts with an empty display.
+    ///
+    /// # Panics
+    ///
+    /// Never: the template of the bar is fixed.
     #[must_use]
     pub fn new(mode: ProgressMode) -> Self {
         let mode = mode.settled();

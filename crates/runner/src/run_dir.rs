@@ -25,6 +25,9 @@ pub struct RunDir {
     path: PathBuf,
 }
 
+/// Class names, and counts of true (rows) and predicted (columns) classes.
+pub type NamedCounts = (Vec<String>, Vec<Vec<u64>>);
+
 /// How a run directory gets its name.
 #[derive(Clone, Debug)]
 pub enum RunName {
@@ -229,7 +232,7 @@ impl RunDir {
     /// # Errors
     ///
     /// [`Error::Io`], [`Error::Malformed`].
-    pub fn confusion(&self) -> Result<Option<(Vec<String>, Vec<Vec<u64>>)>, Error> {
+    pub fn confusion(&self) -> Result<Option<NamedCounts>, Error> {
         let path = self.path.join(files::CONFUSION);
         if !path.is_file() {
             return Ok(None);

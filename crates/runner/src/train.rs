@@ -119,9 +119,9 @@ pub fn train(
     'phases: for (phase, loaders) in experiment.phases.iter().zip(loaders) {
         for _ in 0..phase.epochs {
             let epoch = rows.len() + 1;
-            let trained = trainer.epoch(epoch, &phase.name, &loaders.train, observe)?;
+            let unvalidated = trainer.epoch(epoch, &phase.name, &loaders.train, observe)?;
             let snapshot = trainer.model.valid();
-            let row = validated(trained, &snapshot, loaders.valid.as_ref(), &backend.device);
+            let row = validated(unvalidated, &snapshot, loaders.valid.as_ref(), &backend.device);
             let rank = selection.offer(&row, snapshot);
             observe(Event::Epoch { row: &row, rank })?;
             rows.push(row);

@@ -166,7 +166,7 @@ impl ConvBlock {
         let pool = if self.pool.is_some() { Pool::Max2 } else { Pool::None };
         let dropout = self.dropout.as_ref();
         let whole = fused::Conv {
-            conv: &self.conv,
+            layer: &self.conv,
             padding: self.padding,
             function: Function::Relu,
             pool,
@@ -176,8 +176,13 @@ impl ConvBlock {
         let Some(norm) = self.norm.as_ref() else { return whole.forward(images) };
         // In between, pixels stay channels last: nothing has to be copied.
         let first = fused::Conv { layout: Layout::ChannelsLast, ..whole };
-        let bare =
-            fused::Norm { norm, function: Function::Identity, pool: Pool::None, dropout: None, layout: self.layout };
+        let bare = fused::Norm {
+            layer: norm,
+            function: Function::Identity,
+            pool: Pool::None,
+            dropout: None,
+            layout: self.layout,
+        };
         match self.placement {
             BatchNormPlacement::BeforeActivation => {
                 let first = fused::Conv { function: Function::Identity, pool: Pool::None, dropout: None, ..first };

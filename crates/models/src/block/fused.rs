@@ -34,7 +34,7 @@ impl Kernels {
 
 /// A convolution with what follows it up to a batch norm or the end of the block.
 pub(super) struct Conv<'a> {
-    pub(super) conv: &'a Conv2d,
+    pub(super) layer: &'a Conv2d,
     pub(super) padding: ConvPadding,
     pub(super) function: Function,
     pub(super) pool: Pool,
@@ -48,7 +48,7 @@ impl Conv<'_> {
     /// - images: `[batch, in_channels, height, width]`
     pub(super) fn forward(&self, images: Tensor<4>) -> Tensor<4> {
         let [_, in_channels, height, width] = images.dims();
-        let weight = self.conv.weight.val();
+        let weight = self.layer.weight.val();
         let kernel = ConvKernel {
             in_channels,
             out_channels: weight.dims()[0],
@@ -65,13 +65,13 @@ impl Conv<'_> {
             output_layout: self.layout,
         };
         let dropout = self.dropout.and_then(|dropout| draw(dropout, &images.device()));
-        burn_ext::conv_block(kernel, dropout, images, weight, bias(self.conv.bias.as_ref()))
+        burn_ext::conv_block(kernel, dropout, images, weight, bias(self.layer.bias.as_ref()))
     }
 }
 
 /// A batch norm with what follows it up to the end of the block.
 pub(super) struct Norm<'a> {
-    pub(super) norm: &'a BatchNorm,
+    pub(super) layer: &'a BatchNorm,
     pub(super) function: Function,
     pub(super) pool: Pool,
     pub(super) dropout: Option<&'a Dropout>,
@@ -89,7 +89,7 @@ impl Norm<'_> {
         let [_, channels, height, width] = images.dims();
         let device = images.device();
         #[expect(clippy::cast_possible_truncation, reason = "the kernels compute in f32")]
-        let epsilon = self.norm.epsilon as f32;
+        let epsilon = self.layer.epsilon as f32;
         let kernel = NormKernel {
             channels,
             height,
@@ -99,23 +99,23 @@ impl Norm<'_> {
             pool: self.pool,
             output_layout: self.layout,
         };
-        let statistics = if device.is_autodiff() && self.norm.training.is_enabled() {
+        let statistics = if device.is_autodiff() && self.layer.training.is_enabled() {
             let statistics = Tensor::from_inner(burn_ext::norm_statistics(kernel, images.clone().inner()));
             self.remember(&statistics, &device);
             statistics
         } else {
-            Tensor::stack(vec![self.norm.running_mean.value(), self.norm.running_var.value()], 0).to_device(&device)
+            Tensor::stack(vec![self.layer.running_mean.value(), self.layer.running_var.value()], 0).to_device(&device)
         };
         let dropout = self.dropout.and_then(|dropout| draw(dropout, &device));
-        let (gamma, beta) = (self.norm.gamma.val(), self.norm.beta.val());
+        let (gamma, beta) = (self.layer.gamma.val(), self.layer.beta.val());
         burn_ext::norm_block(kernel, dropout, images, gamma, beta, statistics)
     }
 
     /// Moves the running statistics towards a batch's.
     fn remember(&self, statistics: &Tensor<2>, device: &Device) {
-        let momentum = self.norm.momentum;
+        let momentum = self.layer.momentum;
         let rows = statistics.clone().split(1, 0).into_iter().map(|row| row.squeeze_dim::<1>(0));
-        for (running, batch) in [&self.norm.running_mean, &self.norm.running_var].into_iter().zip(rows) {
+        for (running, batch) in [&self.layer.running_mean, &self.layer.running_var].into_iter().zip(rows) {
             let kept = running.value_sync().to_device(device).mul_scalar(1.0 - momentum);
             running.update(kept.add(batch.mul_scalar(momentum)).detach());
         }
@@ -139,6 +139,9 @@ fn bias(bias: Option<&burn::module::Param<Tensor<1>>>) -> Tensor<1> {
     bias.expect("every layer here is made with biases").val()
 }
 
+/// f32 holds every integer below this.
+const RANGE: f64 = 16_777_216.0;
+
 /// The dropout of one forward pass, where [`Dropout::forward`] would drop anything.
 ///
 /// Its key comes from the generator of Burn's backend, which the training loop seeds before each step: what is
@@ -147,8 +150,6 @@ fn draw(dropout: &Dropout, device: &Device) -> Option<Draw> {
     if !device.is_autodiff() || !dropout.training.is_enabled() || dropout.prob == 0.0 {
         return None;
     }
-    /// f32 holds every integer below this.
-    const RANGE: f64 = 16_777_216.0;
     let drawn = Tensor::<1>::random([2], Distribution::Uniform(0.0, RANGE), &device.clone().inner());
     let [high, low]: [f32; 2] = drawn
         .into_data()

@@ -4,6 +4,7 @@ mod behaviour;
 mod configs;
 mod counts;
 mod devices;
+mod fused;
 mod seeds;
 mod torch;
 mod weights;

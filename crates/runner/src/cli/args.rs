@@ -25,6 +25,7 @@ pub(super) struct Arguments {
 
 /// What to train and how.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct RunArguments {
     /// Experiment files, run one after the other
     #[arg(value_name = "EXPERIMENT.toml")]
@@ -32,7 +33,7 @@ pub(super) struct RunArguments {
     /// Backend that computes, instead of the file's [default: auto]
     #[arg(long, value_enum)]
     pub(super) backend: Option<BackendName>,
-    /// Set a value of the experiment, as in --set optimizer.learning_rate=0.01
+    /// Set a value of the experiment, as in `--set optimizer.learning_rate=0.01`
     #[arg(long, value_name = "KEY.PATH=VALUE")]
     pub(super) set: Vec<String>,
     /// Seed of weights, order, dropout and augmentation

@@ -108,13 +108,13 @@ impl Outcome<'_> {
     /// sees of it in that phase's first epochs.
     fn samples(&self) -> Vec<Tile> {
         let mut before = 0;
-        let augmented = self.experiment.phases.iter().find_map(|phase| {
+        let first_augmented = self.experiment.phases.iter().find_map(|phase| {
             let augmenter = self.data.augmenter(self.experiment, phase);
             let first_epoch = before + 1;
             before += phase.epochs;
             augmenter.map(|(augmenter, seed)| (augmenter, seed, first_epoch))
         });
-        let Some((augmenter, seed, first_epoch)) = augmented else {
+        let Some((augmenter, seed, first_epoch)) = first_augmented else {
             return self.data.train.iter().take(GALLERY_SIDE * GALLERY_SIDE).map(|&i| self.train_tile(i)).collect();
         };
         let indices: Vec<usize> = self.data.train.iter().copied().take(GALLERY_SIDE).collect();

@@ -125,7 +125,9 @@ impl Trip<'_> {
     ) -> Result<crate::run_dir::Summary, Error> {
         let experiment = self.experiment;
         let classes = self.data.dataset.num_classes();
-        let model = experiment.model.init_seeded(self.data.input_shape(), classes, experiment.training.seed);
+        let training = &experiment.training;
+        let model = experiment.model.init_seeded(self.data.input_shape(), classes, training.seed);
+        let model = model.with_kernels(training.kernels);
         let loaders = self.data.loaders(experiment);
         let mut log = self.run.metrics_log()?;
         let planned = experiment.phases.iter().map(|phase| phase.epochs).sum();

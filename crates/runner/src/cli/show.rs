@@ -98,13 +98,13 @@ fn parameters(experiment: &Experiment) -> String {
     summary.map_or_else(|| "–".to_owned(), |summary| thousands(summary.totals().parameters as u64))
 }
 
-/// A plain table; columns from `first_number` up to the next to last are numbers, aligned right.
+/// A plain table; columns from `first_number` on, but for "about", are numbers, aligned right.
 pub(super) fn table(header: &[&str], first_number: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY).set_header(header.iter().copied());
-    for index in first_number..header.len() {
+    for (index, name) in header.iter().enumerate().skip(first_number) {
         if let Some(column) = table.column_mut(index)
-            && header[index] != "about"
+            && *name != "about"
         {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -117,7 +117,7 @@ pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

@@ -2,6 +2,7 @@
 
 use std::{fmt, ops::Bound};
 
+use models::Kernels;
 use serde::{Deserialize, Serialize};
 
 use super::checks::Checks;
@@ -27,6 +28,9 @@ pub struct Training {
     pub epochs: Option<usize>,
     /// What computes. Default auto.
     pub backend: BackendName,
+    /// What runs the model's blocks on flex: `fused` CPU kernels (the default), or Burn's own operations,
+    /// `composed`. Other backends always compose.
+    pub kernels: Kernels,
     /// Whether the order of training images changes. TOML `true` (the default) or `false`.
     pub shuffle: Shuffle,
     /// Share of each target that is spread evenly over all classes, in [0, 1). Default 0.
@@ -134,6 +138,7 @@ impl Default for Training {
             seed: 0,
             epochs: None,
             backend: BackendName::Auto,
+            kernels: Kernels::Fused,
             shuffle: Shuffle::On,
             label_smoothing: 0.0,
             gradient_clipping: None,

@@ -28,6 +28,10 @@ impl MetricsLog {
     /// # Errors
     ///
     /// [`Error::Io`].
+    ///
+    /// # Panics
+    ///
+    /// Never: a row has a form in JSON.
     pub fn append(&mut self, row: &EpochRow) -> Result<(), Error> {
         let mut line = serde_json::to_string(row).expect("rows have string keys");
         line.push('\n');

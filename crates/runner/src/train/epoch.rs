@@ -127,7 +127,7 @@ fn loss(smoothing: f64, device: &Device) -> CrossEntropyLoss {
     CrossEntropyLossConfig::new().with_smoothing(smoothing).init(device)
 }
 
-/// A seed for one step: SplitMix64's finaliser (Steele et al. 2014) over the run's seed and the step.
+/// A seed for one step: `SplitMix64`'s finaliser (Steele et al. 2014) over the run's seed and the step.
 fn step_seed(seed: u64, step: u64) -> u64 {
     let mut z = seed.wrapping_add(step.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
