@@ -53,7 +53,7 @@ impl Environment {
     pub fn gather(experiment: &Path, backend: &Backend, files: &DataFiles) -> Self {
         let folder = experiment.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Self {
-            command: std::env::args().collect(),
+            command: command(),
             commit: git(folder, &["rev-parse", "HEAD"]),
             dirty: git(folder, &["status", "--porcelain"]).map(|changes| !changes.is_empty()),
             version: env!("CARGO_PKG_VERSION"),
@@ -68,6 +68,17 @@ impl Environment {
             data: files.files().iter().map(record).collect(),
         }
     }
+}
+
+/// The command line, the program without its folder.
+fn command() -> Vec<String> {
+    let mut arguments: Vec<String> = std::env::args().collect();
+    if let Some(program) = arguments.first_mut()
+        && let Some(name) = Path::new(program.as_str()).file_name()
+    {
+        *program = name.to_string_lossy().into_owned();
+    }
+    arguments
 }
 
 fn record(file: &data::VerifiedFile) -> DataRecord {
