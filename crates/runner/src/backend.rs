@@ -80,7 +80,7 @@ fn wgpu_adapters() -> Vec<Adapter> {
             let identity = device.identity();
             Adapter {
                 name: identity.as_ref().map_or_else(|| "unknown".to_owned(), |it| it.name.clone()),
-                // A software rasteriser is no card and so has no bus address.
+                // Only a software rasteriser has no card behind it.
                 is_gpu: identity.is_some_and(|it| it.physical.is_some()),
                 device,
             }

@@ -10,7 +10,10 @@ mod outcome;
 mod run;
 mod show;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, Parser};
 
@@ -62,9 +65,19 @@ fn plot(path: &std::path::Path, formats: bool) -> Result<(), Error> {
     let formats = if formats { report::Formats::PngAndSvg } else { report::Formats::Png };
     let written = report::draw(&RunDir::open(path)?, formats)?;
     for path in written {
-        println!("{}", path.display());
+        answer(&path.display())?;
     }
     Ok(())
+}
+
+/// Prints what was asked for on stdout; a reader that has seen enough is no failure.
+fn answer(text: &impl std::fmt::Display) -> Result<(), Error> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io("cannot write to", "standard output")(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints an error on stderr, with the source line where there is one.

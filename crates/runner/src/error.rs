@@ -96,7 +96,8 @@ impl Error {
             Self::Config(_)
             | Self::Usage(_)
             | Self::Data(data::DataError::Split(_) | data::DataError::ClassNames { .. }) => 2,
-            Self::Data(data::DataError::Io { .. }) | Self::Io { .. } => 4,
+            Self::Data(data::DataError::Io { source, .. }) if source.kind() != std::io::ErrorKind::NotFound => 4,
+            Self::Io { .. } => 4,
             Self::Data(_) | Self::Weights(_) | Self::Malformed { .. } => 3,
             Self::Diverged { .. } => 5,
             Self::Backend(_) => 6,

@@ -1,6 +1,6 @@
 //! From an experiment file to a run directory: the only crate that knows all the others.
 //!
-//! Imports point one way: `error` ← `metrics` ← `experiment` ← `backend` ← `train`, `evaluate` ←
+//! Imports point one way, but that `error` wraps the error of `experiment`: `error` ← `metrics` ← `experiment` ← `backend` ← `train`, `evaluate` ←
 //! `run_dir`, `provenance`, `progress` ← `report` ← `cli`. The binary is [`cli::main`].
 
 pub mod backend;

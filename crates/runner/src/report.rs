@@ -37,9 +37,10 @@ pub fn draw(run: &RunDir, formats: Formats) -> Result<Vec<PathBuf>, Error> {
         Ok(())
     };
 
-    let name = experiment_name(run);
     let rows = run.metrics()?;
-    let best = run.summary()?.and_then(|it| it.best_epoch);
+    let summary = run.summary()?;
+    let best = summary.as_ref().and_then(|it| it.best_epoch);
+    let name = summary.map_or_else(|| folder_name(run), |it| it.experiment);
     if !rows.is_empty() {
         add("loss", &curves::loss(&name, &rows, best))?;
         add("accuracy", &curves::accuracy(&name, &rows, best))?;
@@ -70,8 +71,8 @@ pub fn render(name: &str, figure: &dyn Figure, formats: Formats) -> Result<Files
     Ok(files)
 }
 
-/// The experiment that a run belongs to, by the folder that holds it.
-fn experiment_name(run: &RunDir) -> String {
+/// The experiment that an unfinished run belongs to, by the folder that holds it.
+fn folder_name(run: &RunDir) -> String {
     let path = run.path().canonicalize().unwrap_or_else(|_| run.path().to_owned());
     let folder = path.parent().and_then(|parent| parent.file_name());
     folder.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()

@@ -124,6 +124,10 @@ pub fn train(
             let row = validated(unvalidated, &snapshot, loaders.valid.as_ref(), &backend.device);
             let rank = selection.offer(&row, snapshot);
             observe(Event::Epoch { row: &row, rank })?;
+            if let Some(loss) = row.valid_loss.filter(|loss| !loss.is_finite()) {
+                let (step, learning_rate) = (loaders.train.num_batches(), row.learning_rate);
+                return Err(Error::Diverged { epoch, step, loss, learning_rate });
+            }
             rows.push(row);
             stopped_early = selection.exhausted();
             if stopped_early.is_some() {

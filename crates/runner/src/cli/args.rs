@@ -1,6 +1,6 @@
 //! Flags and subcommands.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -42,7 +42,7 @@ pub(super) struct RunArguments {
     /// Stop after N epochs, counted over all phases
     #[arg(long, value_name = "N")]
     pub(super) max_epochs: Option<usize>,
-    /// Train on the first N samples of the training part
+    /// Train on the first N samples of the training part, and validate on the first N of the validation part
     #[arg(long, value_name = "N")]
     pub(super) train_samples: Option<usize>,
     /// Test on the first N samples of the test set
@@ -62,7 +62,7 @@ pub(super) struct RunArguments {
     pub(super) offline: bool,
     /// Threads that compute on the CPU [default: one per core]
     #[arg(long, value_name = "N")]
-    pub(super) threads: Option<usize>,
+    pub(super) threads: Option<NonZeroUsize>,
     /// How progress is shown on stderr
     #[arg(long, value_enum, default_value_t)]
     pub(super) progress: ProgressMode,

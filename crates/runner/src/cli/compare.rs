@@ -27,7 +27,7 @@ pub(super) fn compare(arguments: &CompareArguments) -> Result<(), Error> {
     if arguments.format == TableFormat::Markdown {
         table.load_style(presets::ASCII_MARKDOWN);
     }
-    println!("{table}");
+    super::answer(&table)?;
     let formats = if arguments.svg { Formats::PngAndSvg } else { Formats::Png };
     let curves: Vec<_> = runs.into_iter().map(|run| (run.name, run.rows)).collect();
     let output = &arguments.output;

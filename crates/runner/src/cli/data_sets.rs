@@ -54,9 +54,9 @@ fn verify(arguments: &DataSetArguments) -> Result<(), Error> {
 
 fn print_files(info: &'static DatasetInfo, options: &LocateOptions) -> Result<(), Error> {
     let files = data::locate(&Source::Named(info), options)?;
-    println!("{}: {}", info.name, files.origin());
+    super::answer(&format!("{}: {}", info.name, files.origin()))?;
     for file in files.files() {
-        println!("  {}  {}", file.sha256, file.path.display());
+        super::answer(&format!("  {}  {}", file.sha256, file.path.display()))?;
     }
     Ok(())
 }
@@ -75,8 +75,7 @@ fn list(arguments: &DataSetArguments) -> Result<(), Error> {
             ]);
         }
     }
-    println!("{table}");
-    Ok(())
+    super::answer(&table)
 }
 
 fn describe(files: &[FileStatus]) -> String {

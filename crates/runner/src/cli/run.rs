@@ -24,7 +24,7 @@ pub(super) fn all(arguments: &RunArguments) -> Result<(), Error> {
     if let Some(threads) = arguments.threads {
         // The pool is built here for the first time, so this fails only where no thread can be started.
         rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(threads.get())
             .build_global()
             .map_err(|error| Error::Usage(format!("--threads {threads}: {error}")))?;
     }
@@ -68,11 +68,11 @@ fn one(path: &Path, arguments: &RunArguments) -> Result<(), Error> {
 
     let run =
         RunDir::create(&arguments.results_dir, &resolved.experiment.name, &run_name(arguments, &resolved, &backend))?;
+    let mut keeper = StatusKeeper::start(&run, &resolved.experiment)?;
     run.write_config(&resolved.to_toml())?;
     run.write_environment(&Environment::gather(path, &backend, &files))?;
     introduce(&display, &resolved, &backend, &data, &summary);
 
-    let mut keeper = StatusKeeper::start(&run, &resolved.experiment)?;
     let trip = Trip { experiment: &resolved.experiment, backend: &backend, files: &files, data: &data, run: &run };
     let finished = trip.train_and_test(&summary, &display, &mut keeper, start);
     display.finish();
@@ -83,7 +83,10 @@ fn one(path: &Path, arguments: &RunArguments) -> Result<(), Error> {
             return Err(draw_what_is_there(&run, arguments, error));
         }
     };
-    report::draw(&run, formats(arguments))?;
+    if let Err(error) = report::draw(&run, formats(arguments)) {
+        keeper.fail(&error);
+        return Err(error);
+    }
     keeper.end(State::Done, finished.stopped_early.clone())?;
 
     display.say(&format!(
@@ -101,7 +104,7 @@ fn one(path: &Path, arguments: &RunArguments) -> Result<(), Error> {
             "test_accuracy": finished.test_accuracy,
             "seconds": start.elapsed().as_secs_f64(),
         });
-        println!("{object}");
+        super::answer(&object)?;
     }
     Ok(())
 }
@@ -141,10 +144,19 @@ impl Trip<'_> {
         })?;
         display.finish();
 
-        self.run.write_weights(&models::to_safetensors(&trained.model)?)?;
+        let weights = models::to_safetensors(&trained.model)?;
         let test_start = Instant::now();
         let (test, loader) = pipeline::test_data(self.files, experiment, &self.data.normalizer)?;
         let predictions = evaluate(&trained.model, &loader, 0, &self.backend.device);
+        let loss = predictions.tally.loss();
+        if !loss.is_finite() {
+            // The weights grew beyond use in the very last steps: nothing here is worth keeping.
+            let (epoch, row) = (trained.chosen_epoch, trained.rows.last());
+            let learning_rate = row.map_or(0.0, |row| row.learning_rate);
+            let step = loaders.last().map_or(0, |loaders| loaders.train.num_batches());
+            return Err(Error::Diverged { epoch, step, loss, learning_rate });
+        }
+        self.run.write_weights(&weights)?;
         let outcome = outcome::Outcome {
             experiment,
             backend: self.backend,

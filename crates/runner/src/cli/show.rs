@@ -13,7 +13,7 @@ use crate::{
 
 /// Prints the resolved configuration, where each value came from, and the model.
 pub(super) fn dry_run(resolved: &Resolved) -> Result<(), Error> {
-    println!("{}", resolved.annotated_toml());
+    super::answer(&resolved.annotated_toml())?;
     print_model(resolved)
 }
 
@@ -25,18 +25,15 @@ pub(super) fn summary(path: &Path, set: &[String]) -> Result<(), Error> {
 fn print_model(resolved: &Resolved) -> Result<(), Error> {
     let experiment = &resolved.experiment;
     let Some((input, num_classes)) = experiment.data.known_shape() else {
-        println!(
-            "model {}: its layers depend on the images in data.dir, which are not read here",
-            experiment.model.name()
-        );
-        return Ok(());
+        let name = experiment.model.name();
+        let note = "its layers depend on the images in data.dir, which are not read here";
+        return super::answer(&format!("model {name}: {note}"));
     };
     let summary = experiment
         .model
         .summary(input, num_classes)
         .map_err(|fault| resolved.invalid(&format!("model.{}", fault.field), &fault.message))?;
-    println!("{}", model_table(experiment.model.name(), &summary));
-    Ok(())
+    super::answer(&model_table(experiment.model.name(), &summary))
 }
 
 /// The layers of a model as a table with totals.
@@ -64,7 +61,8 @@ pub(super) fn model_table(name: &str, summary: &Summary) -> String {
     )
 }
 
-/// Lists the experiments of a folder, each with its last finished run.
+/// Lists the experiments of a folder, each with what its last run came to. A file that is wrong is reported and
+/// left out.
 pub(super) fn list(folder: &Path, results: &Path) -> Result<(), Error> {
     let entries = fs::read_dir(folder).map_err(Error::io("cannot list", folder))?;
     let mut paths: Vec<_> = entries
@@ -74,7 +72,13 @@ pub(super) fn list(folder: &Path, results: &Path) -> Result<(), Error> {
     paths.sort();
     let mut table = table(&["experiment", "model", "parameters", "epochs", "last test accuracy", "about"], 2);
     for path in &paths {
-        let experiment = experiment::load(path, &Overrides::default())?.experiment;
+        let experiment = match experiment::load(path, &Overrides::default()) {
+            Ok(resolved) => resolved.experiment,
+            Err(error) => {
+                super::complain(error.into());
+                continue;
+            }
+        };
         let last = RunDir::open(&results.join(&experiment.name).join("latest")).ok();
         let accuracy = last.and_then(|run| run.summary().ok().flatten()).map(|it| format!("{:.4}", it.test_accuracy));
         table.add_row([
@@ -86,8 +90,7 @@ pub(super) fn list(folder: &Path, results: &Path) -> Result<(), Error> {
             experiment.description.unwrap_or_default(),
         ]);
     }
-    println!("{table}");
-    Ok(())
+    super::answer(&table)
 }
 
 fn parameters(experiment: &Experiment) -> String {

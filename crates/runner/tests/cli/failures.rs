@@ -79,6 +79,17 @@ fn a_loss_that_is_not_finite_ends_with_5_and_keeps_what_was_written() {
 }
 
 #[test]
+fn weights_that_blow_up_in_the_last_step_end_with_5() {
+    let suite = Suite::new();
+    let arguments = ["--set=optimizer.learning_rate=1e30", "--train-samples=64", "--run-name=blown"];
+    let small: Vec<&str> = SMALL.iter().copied().filter(|flag| !flag.starts_with("--train-samples")).collect();
+    let said = suite.fails(5, &[&["experiments/dense_deep.toml"], small.as_slice(), &arguments].concat());
+    assert!(said.contains("epoch 1"), "{said}");
+    let status = fs::read_to_string(suite.results().join("dense_deep/blown/status.json")).expect("readable");
+    assert!(status.contains("\"diverged\""), "{status}");
+}
+
+#[test]
 fn one_of_several_that_fails_ends_with_7_and_the_others_are_done() {
     let suite = Suite::new();
     let said = suite.fails(7, &[&["experiments/missing.toml", "experiments/dense_128.toml"], SMALL].concat());
