@@ -144,7 +144,6 @@ impl Trip<'_> {
         })?;
         display.finish();
 
-        let weights = models::to_safetensors(&trained.model)?;
         let test_start = Instant::now();
         let (test, loader) = pipeline::test_data(self.files, experiment, &self.data.normalizer)?;
         let predictions = evaluate(&trained.model, &loader, 0, &self.backend.device);
@@ -156,7 +155,7 @@ impl Trip<'_> {
             let step = loaders.last().map_or(0, |loaders| loaders.train.num_batches());
             return Err(Error::Diverged { epoch, step, loss, learning_rate });
         }
-        self.run.write_weights(&weights)?;
+        self.run.write_weights(&models::to_safetensors(&trained.model)?)?;
         let outcome = outcome::Outcome {
             experiment,
             backend: self.backend,
