@@ -6,7 +6,6 @@
 mod args;
 mod compare;
 mod data_sets;
-mod outcome;
 mod run;
 mod show;
 

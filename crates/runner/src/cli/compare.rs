@@ -4,15 +4,13 @@ use std::{fs, path::Path};
 
 use comfy_table::presets;
 
-use super::{
-    args::{CompareArguments, TableFormat},
-    show,
-};
+use super::args::{CompareArguments, TableFormat};
 use crate::{
     error::Error,
     metrics::EpochRow,
     report::{self, Formats, Overlay},
     run_dir::{RunDir, Summary},
+    tables,
 };
 
 struct Compared {
@@ -64,7 +62,7 @@ fn table(runs: &[Compared]) -> comfy_table::Table {
         "images/s",
         "seconds",
     ];
-    let mut table = show::table(&header, 1);
+    let mut table = tables::plain(&header, 1);
     for run in runs {
         let summary = run.summary.as_ref();
         let chosen =
@@ -78,7 +76,7 @@ fn table(runs: &[Compared]) -> comfy_table::Table {
             score(chosen.and_then(|row| row.valid_accuracy)),
             score(summary.map(|it| it.test_loss)),
             score(summary.map(|it| it.test_accuracy)),
-            summary.map_or_else(|| "–".to_owned(), |it| show::thousands(it.parameters as u64)),
+            summary.map_or_else(|| "–".to_owned(), |it| tables::thousands(it.parameters as u64)),
             summary.map_or_else(|| "–".to_owned(), |it| format!("{:.0}", it.images_per_second)),
             summary.map_or_else(|| "–".to_owned(), |it| format!("{:.1}", it.seconds.total)),
         ]);

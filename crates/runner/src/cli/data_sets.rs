@@ -2,11 +2,8 @@
 
 use data::{DatasetInfo, FileStatus, LocateOptions, Network, Progress, Source};
 
-use super::{
-    args::{DataAction, DataArguments, DataSetArguments},
-    show,
-};
-use crate::{error::Error, progress::ProgressMode};
+use super::args::{DataAction, DataArguments, DataSetArguments};
+use crate::{error::Error, progress::ProgressMode, tables};
 
 pub(super) fn dispatch(arguments: &DataArguments) -> Result<(), Error> {
     match &arguments.action {
@@ -63,7 +60,7 @@ fn print_files(info: &'static DatasetInfo, options: &LocateOptions) -> Result<()
 
 /// Shows every data set and every place where it is looked for.
 fn list(arguments: &DataSetArguments) -> Result<(), Error> {
-    let mut table = show::table(&["data set", "about", "place", "files"], 4);
+    let mut table = tables::plain(&["data set", "about", "place", "files"], 4);
     for info in wanted(arguments)? {
         for (index, place) in data::status(info, &options(arguments, true)).into_iter().enumerate() {
             let (name, title) = if index == 0 { (info.name, info.title) } else { ("", "") };
