@@ -1,5 +1,7 @@
 //! Which device computes: the only module that knows backends by name.
 
+use std::path::Path;
+
 use burn::tensor::{Device, DeviceType};
 
 use crate::{error::Error, experiment::BackendName};
@@ -52,11 +54,20 @@ pub fn select(name: BackendName) -> Result<Backend, Error> {
                     .to_owned(),
             )
         }),
-        BackendName::Auto => Ok(wgpu_adapters()
-            .into_iter()
-            .find(|adapter| adapter.is_gpu)
-            .map_or_else(|| cpu(BackendName::Flex, Device::flex()), Adapter::into_backend)),
+        BackendName::Auto => Ok(gpu().map_or_else(|| cpu(BackendName::Flex, Device::flex()), Adapter::into_backend)),
     }
+}
+
+/// The first real GPU. Where the system shows no device of one, adapters are not even looked for: on a machine
+/// without a GPU that takes time and makes software drivers print about it.
+fn gpu() -> Option<Adapter> {
+    // Kernel drivers (DRM render nodes, NVIDIA's own, WSL's) make these files; other systems have none to look at.
+    let may_have_gpu = !cfg!(target_os = "linux")
+        || ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"].into_iter().any(|path| Path::new(path).exists());
+    if !may_have_gpu {
+        return None;
+    }
+    wgpu_adapters().into_iter().find(|adapter| adapter.is_gpu)
 }
 
 struct Adapter {

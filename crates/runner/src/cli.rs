@@ -11,13 +11,14 @@ mod show;
 
 use std::{
     io::{IsTerminal, Write},
+    path::Path,
     process::ExitCode,
 };
 
 use clap::{CommandFactory, Parser};
 
 use self::args::{Arguments, Command};
-use crate::{error::Error, report, run_dir::RunDir};
+use crate::{error::Error, experiment::nearest, report, run_dir::RunDir};
 
 /// Runs the program and says how it went.
 #[must_use]
@@ -47,7 +48,10 @@ fn dispatch(arguments: Arguments) -> Result<(), Error> {
         None if arguments.run.experiments.is_empty() => {
             Err(Error::Usage("no experiment given; try: runner experiments/cnn3.toml, or runner --help".into()))
         }
-        None => run::all(&arguments.run),
+        None => {
+            arguments.run.experiments.iter().try_for_each(|path| check_word(path))?;
+            run::all(&arguments.run)
+        }
         Some(Command::Plot { run, svg }) => plot(&run, svg),
         Some(Command::Summary { experiment, set }) => show::summary(&experiment, &set),
         Some(Command::List { folder, results_dir }) => show::list(&folder, &results_dir),
@@ -60,7 +64,26 @@ fn dispatch(arguments: Arguments) -> Result<(), Error> {
     }
 }
 
-fn plot(path: &std::path::Path, formats: bool) -> Result<(), Error> {
+/// A bare word that is no file was meant as a command, or as an experiment of the usual folder.
+fn check_word(path: &Path) -> Result<(), Error> {
+    let word = path.to_string_lossy();
+    if path.exists() || path.extension().is_some() || path.components().count() != 1 {
+        return Ok(());
+    }
+    let experiment = Path::new("experiments").join(path).with_extension("toml");
+    let arguments = Arguments::command();
+    let commands = arguments.get_subcommands().map(clap::Command::get_name);
+    let hint = if experiment.is_file() {
+        format!("did you mean {}?", experiment.display())
+    } else if let Some(command) = nearest(&word, commands) {
+        format!("did you mean the command `{command}`?")
+    } else {
+        "`runner list` shows the experiments, `runner --help` the commands".to_owned()
+    };
+    Err(Error::Usage(format!("{word}: neither a command nor an experiment file; {hint}")))
+}
+
+fn plot(path: &Path, formats: bool) -> Result<(), Error> {
     let formats = if formats { report::Formats::PngAndSvg } else { report::Formats::Png };
     let written = report::draw(&RunDir::open(path)?, formats)?;
     for path in written {

@@ -33,6 +33,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub(crate) use self::de::nearest;
 pub use self::{
     data_config::DataConfig,
     error::{ConfigError, Problem},

@@ -10,7 +10,8 @@ mod error;
 
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 
-pub(super) use self::error::{did_you_mean, list, nearest};
+pub(crate) use self::error::nearest;
+pub(super) use self::error::{did_you_mean, list};
 use self::{
     access::{Items, Settings, Variant},
     error::DeError,

@@ -23,6 +23,13 @@ fn wrong_arguments_end_with_2() {
 }
 
 #[test]
+fn a_mistyped_word_is_answered_with_what_it_may_mean() {
+    check(&["lst"], 2, "the command `list`");
+    check(&["cnn3"], 2, "experiments/cnn3.toml");
+    check(&["quux"], 2, "runner list");
+}
+
+#[test]
 fn a_wrong_file_is_shown_with_line_and_column() {
     let suite = Suite::new();
     let table = [

@@ -106,7 +106,7 @@ impl serde::de::Error for DeError {
 }
 
 /// The known word that is nearest to a misspelt one, if any is near.
-pub(in super::super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A third of the letters may be wrong, as rustc and cargo allow.
     let limit = word.chars().count().max(3) / 3;
     known
