@@ -21,6 +21,7 @@ mod overrides;
 mod parse;
 mod paths;
 mod phase;
+mod pretrained;
 mod resolved;
 mod schedule;
 mod ser;
@@ -41,6 +42,7 @@ pub use self::{
     origin::{Origin, Position, Source},
     overrides::Overrides,
     phase::{Augmentation, Phase},
+    pretrained::PretrainedWeights,
     resolved::{Origins, Resolved},
     schedule::{AfterWarmup, Cosine, OneCycle, Schedule, Step, Warmup},
     training::{BackendName, EarlyStopping, GradientClipping, Limit, Metric, Select, Shuffle, Training},
@@ -74,8 +76,8 @@ pub struct Experiment {
 
 /// Reads an experiment file and everything that it extends, and applies the command line.
 ///
-/// Reads no other file and no environment variable; see [`DataConfig::dir`] for the one folder that a
-/// file may name.
+/// Reads no other file and no environment variable; see [`DataConfig::dir`] and
+/// [`models::TransferConfig::weights`] for what a file may name.
 ///
 /// # Errors
 ///

@@ -26,7 +26,7 @@ pub(super) struct Document {
     #[expect(dead_code, reason = "serde names it in errors")]
     extends: Option<IgnoredAny>,
     pub(super) data: DataConfig,
-    model: ModelConfig,
+    pub(super) model: ModelConfig,
     optimizer: Optimizer,
     #[serde(default)]
     schedule: Schedule,
@@ -89,6 +89,14 @@ impl Document {
             checks.fail(format!("augment.{}", error.field), error.message);
         }
         self.check_phases(checks);
+        self.check_transfer(checks);
+    }
+
+    fn check_transfer(&self, checks: &mut Checks) {
+        if matches!(self.model, ModelConfig::Transfer(_)) && !self.augment.is_identity() {
+            let message = "a transfer computes the features of each image once, so that its images cannot vary";
+            checks.fail("augment", message);
+        }
     }
 
     fn check_name(&self, checks: &mut Checks) {

@@ -5,3 +5,4 @@ mod commands;
 mod failures;
 mod runs;
 mod suite;
+mod transfer;
