@@ -123,34 +123,27 @@ impl DenseBlock {
     /// - output: `[batch, features]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        if self.kernels.cover(&x.device()) && self.activation == Activation::Relu {
-            self.fused(x)
-        } else {
-            self.composed(x)
-        }
+        if self.kernels.cover(&x.device()) { self.fused(x) } else { self.finish(self.linear.forward(x)) }
     }
 
-    /// Everything up to the batch norm in one kernel; a batch norm over units is small work.
+    /// Everything up to the batch norm in one kernel where the activation is a ReLU, else the dense layer alone; what is
+    /// left of a block of units is small work.
     fn fused(&self, x: Tensor<2>) -> Tensor<2> {
-        match self.placement {
-            BatchNormPlacement::BeforeActivation => {
-                let x = fused::dense(&self.linear, Function::Identity, None, x);
-                let x = self.activation.forward(self.normalize(BatchNormPlacement::BeforeActivation, x));
-                self.dropout.forward(x)
-            }
-            BatchNormPlacement::AfterActivation => {
+        match (self.activation, self.placement) {
+            (Activation::Relu, BatchNormPlacement::AfterActivation) => {
                 let x = fused::dense(&self.linear, Function::Relu, None, x);
                 self.dropout.forward(self.normalize(BatchNormPlacement::AfterActivation, x))
             }
-            BatchNormPlacement::None | BatchNormPlacement::AfterDropout => {
+            (Activation::Relu, BatchNormPlacement::None | BatchNormPlacement::AfterDropout) => {
                 let x = fused::dense(&self.linear, Function::Relu, Some(&self.dropout), x);
                 self.normalize(BatchNormPlacement::AfterDropout, x)
             }
+            _ => self.finish(fused::dense(&self.linear, Function::Identity, None, x)),
         }
     }
 
-    fn composed(&self, x: Tensor<2>) -> Tensor<2> {
-        let x = self.linear.forward(x);
+    /// What follows the dense layer.
+    fn finish(&self, x: Tensor<2>) -> Tensor<2> {
         let x = self.normalize(BatchNormPlacement::BeforeActivation, x);
         let x = self.activation.forward(x);
         let x = self.normalize(BatchNormPlacement::AfterActivation, x);

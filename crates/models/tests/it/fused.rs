@@ -88,6 +88,17 @@ fn dense_networks_agree() {
 }
 
 #[test]
+fn dense_networks_agree_with_every_activation() {
+    use models::Activation::{Gelu, Sigmoid, Silu, Softmax, Tanh};
+    for activation in [Sigmoid, Tanh, Softmax, Gelu, Silu] {
+        for batch_norm in [BatchNormPlacement::None, BatchNormPlacement::AfterActivation] {
+            let hidden_sizes = vec![40, 20];
+            check(&ModelConfig::Dense(DenseConfig { hidden_sizes, activation, batch_norm, ..DenseConfig::default() }));
+        }
+    }
+}
+
+#[test]
 fn convolutions_agree() {
     check(&ModelConfig::Cnn3(Cnn3Config { dropout: [0.0; 4], ..Cnn3Config::default() }));
 }

@@ -5,10 +5,8 @@ mod configs;
 mod counts;
 mod devices;
 mod fused;
-mod pth;
 mod seeds;
 mod torch;
-mod transfer;
 mod weights;
 
 use burn::tensor::{Device, Tensor, TensorData};
