@@ -1,4 +1,4 @@
-//! Numbers → pictures: training curves, confusion matrices and galleries of images.
+//! Numbers → pictures: training curves, confusion matrices, heat maps and galleries of images.
 //!
 //! A figure is a plain struct of numbers and names; [`png()`] and [`svg()`] turn it into bytes. The
 //! same figure gives the same bytes, on any machine: the typeface is part of the program. Knows
@@ -33,6 +33,8 @@ mod font;
 mod gallery;
 mod geometry;
 mod heading;
+mod heatmap;
+mod palette;
 mod png;
 mod scene;
 mod stroke;
@@ -47,6 +49,8 @@ pub use crate::confusion::ConfusionMatrix;
 pub use crate::curves::{Curves, Marker, PhaseSpan, Series};
 pub use crate::error::PlotError;
 pub use crate::gallery::{Gallery, Line, Tile, Tone};
+pub use crate::heatmap::Heatmap;
+pub use crate::palette::with_palette;
 pub use crate::png::PIXEL_RATIO;
 pub use crate::scene::Scene;
 pub use crate::style::{Color, Dash, Mark, PALETTE, SeriesStyle};

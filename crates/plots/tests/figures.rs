@@ -1,6 +1,8 @@
 //! Figures as files: PNG that decodes, SVG that parses, the same bytes every time.
 
-use plots::{ConfusionMatrix, Curves, Figure, Gallery, Line, PIXEL_RATIO, PlotError, Series, SeriesStyle, Tile, Tone};
+use plots::{
+    ConfusionMatrix, Curves, Figure, Gallery, Heatmap, Line, PIXEL_RATIO, PlotError, Series, SeriesStyle, Tile, Tone,
+};
 
 const EVIL: &str = "<script>&\"'</script>";
 
@@ -71,6 +73,17 @@ fn curves_become_files() {
 #[test]
 fn confusion_matrices_become_files() {
     check(&matrix());
+}
+
+#[test]
+fn heat_maps_become_files() {
+    check(&Heatmap {
+        title: "Trials".into(),
+        rows: vec![EVIL.into(), "[40, 20], 256".into()],
+        columns: vec!["relu".into(), "sigmoid".into(), "softmax".into()],
+        cells: vec![vec![Some(0.9), None, Some(0.1)], vec![Some(0.91), Some(0.5), Some(f64::NAN)]],
+        ..Heatmap::default()
+    });
 }
 
 #[test]
