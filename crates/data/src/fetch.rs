@@ -11,7 +11,6 @@ mod job;
 mod mirror;
 mod npm;
 mod progress;
-mod published;
 mod store;
 
 use std::{fmt, path::Path, time::Duration};
@@ -23,7 +22,6 @@ use job::Job;
 use store::Store;
 
 pub use progress::Progress;
-pub use published::{PublishedFile, locate_file};
 
 /// How long fetching may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -102,6 +102,7 @@ impl DataFiles {
             Part::Train => (train_images, train_labels),
             Part::Test => (test_images, test_labels),
         };
+        tracing::debug!("{}: reads the {part:?} part", self.name);
         let contents = PartContents::read(&images.path, &labels.path)?;
         for (verified, found) in [images, labels].into_iter().zip(&contents.files) {
             if verified.sha256 != found.sha256 {

@@ -7,7 +7,9 @@ mod args;
 mod compare;
 mod data_sets;
 mod run;
+mod seeds;
 mod show;
+mod sweep;
 
 use std::{
     io::{IsTerminal, Write},
@@ -57,6 +59,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Error> {
         Some(Command::List { folder, results_dir }) => show::list(&folder, &results_dir),
         Some(Command::Compare(compare)) => compare::compare(&compare),
         Some(Command::Data(data)) => data_sets::dispatch(&data),
+        Some(Command::SweepWorker { folder, threads }) => sweep::work(&folder, threads),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Arguments::command(), "runner", &mut std::io::stdout());
             Ok(())

@@ -21,10 +21,10 @@ mod overrides;
 mod parse;
 mod paths;
 mod phase;
-mod pretrained;
 mod resolved;
 mod schedule;
 mod ser;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -42,9 +42,9 @@ pub use self::{
     origin::{Origin, Position, Source},
     overrides::Overrides,
     phase::{Augmentation, Phase},
-    pretrained::PretrainedWeights,
     resolved::{Origins, Resolved},
     schedule::{AfterWarmup, Cosine, OneCycle, Schedule, Step, Warmup},
+    sweep::{Bound, Direction, Domain, Parameters, Range, Scale, Sweep, SweepKind},
     training::{BackendName, EarlyStopping, GradientClipping, Limit, Metric, Select, Shuffle, Training},
 };
 
@@ -72,12 +72,14 @@ pub struct Experiment {
     /// What is done in which order; never empty. A file that says `training.epochs` has one phase, which
     /// augments if `[augment]` changes anything.
     pub phases: Vec<Phase>,
+    /// A search among settings; the rest is then what its trials have in common.
+    pub sweep: Option<Sweep>,
 }
 
 /// Reads an experiment file and everything that it extends, and applies the command line.
 ///
-/// Reads no other file and no environment variable; see [`DataConfig::dir`] and
-/// [`models::TransferConfig::weights`] for what a file may name.
+/// Reads no other file and no environment variable; see [`DataConfig::dir`] for the one folder that a
+/// file may name.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! From an experiment file to a run directory: the only crate that knows all the others.
 //!
 //! Imports point one way, but that `error` wraps the error of `experiment`: `error` ← `metrics` ← `experiment` ← `backend` ← `train`, `evaluate` ←
-//! `transfer`, `run_dir`, `provenance`, `progress`, `tables` ← `report` ← `trip` ← `cli`. The binary is [`cli::main`].
+//! `run_dir`, `provenance`, `progress`, `tables` ← `report` ← `trip` ← `cli`. The binary is [`cli::main`].
 
 pub mod backend;
 pub mod cli;
@@ -15,7 +15,8 @@ pub mod progress;
 pub mod provenance;
 pub mod report;
 pub mod run_dir;
+pub mod seeds;
+pub mod sweep;
 pub mod tables;
 pub mod train;
-pub mod transfer;
 pub mod trip;

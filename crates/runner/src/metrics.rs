@@ -4,8 +4,10 @@
 
 mod classes;
 mod row;
+mod spread;
 mod tally;
 
 pub use classes::{ClassScores, Confusion};
 pub use row::EpochRow;
+pub use spread::Spread;
 pub use tally::{Tally, argmax, log_softmax};

@@ -95,6 +95,22 @@ impl RunDir {
         &self.path
     }
 
+    /// Its name in the experiment's folder.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Reads the resolved experiment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn config(&self) -> Result<String, Error> {
+        let path = self.path.join(files::CONFIG);
+        fs::read_to_string(&path).map_err(Error::io("cannot read", &path))
+    }
+
     /// Writes the resolved experiment.
     ///
     /// # Errors
@@ -252,9 +268,7 @@ impl RunDir {
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), Error> {
-        let mut text = serde_json::to_string_pretty(value).expect("records have string keys and finite depth");
-        text.push('\n');
-        self.write(name, text.as_bytes())
+        write_record(&self.path.join(name), value)
     }
 
     fn write(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Error> {
@@ -268,6 +282,61 @@ impl RunDir {
         let name = self.path.file_name().expect("a run directory has a name");
         files::replace_link(Path::new(name), &latest).map_err(Error::io("cannot point to the run", latest))
     }
+}
+
+/// The runs in an experiment's results folder, by name, which begins with the time for most; without `latest`.
+///
+/// # Errors
+///
+/// [`Error::Io`] if the folder is there and cannot be listed.
+pub fn runs(results: &Path, experiment: &str) -> Result<Vec<RunDir>, Error> {
+    let parent = results.join(experiment);
+    let entries = match fs::read_dir(&parent) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("cannot list", &parent)(error)),
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .filter(|path| path.join(files::CONFIG).is_file())
+        .collect();
+    paths.sort();
+    Ok(paths.into_iter().map(|path| RunDir { path }).collect())
+}
+
+/// Writes a record beside run directories: whole or not at all.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+///
+/// # Panics
+///
+/// If the record has no form in JSON, which is a mistake in its type.
+pub fn write_record(path: &Path, record: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_string_pretty(record).expect("records have string keys and finite depth");
+    text.push('\n');
+    write_text(path, &text)
+}
+
+/// Writes text beside run directories: whole or not at all.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// Writes bytes beside run directories: whole or not at all.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    files::write_whole(path, bytes).map_err(Error::io("cannot write", path))
 }
 
 /// Makes a directory; false if something is there already.

@@ -5,6 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::seeds::SeedList;
 use crate::{experiment::BackendName, progress::ProgressMode};
 
 /// Train image classifiers from TOML experiments and draw what they learnt.
@@ -39,6 +40,13 @@ pub(super) struct RunArguments {
     /// Seed of weights, order, dropout and augmentation
     #[arg(long)]
     pub(super) seed: Option<u64>,
+    /// Several seeds, one run each, with mean and standard deviation: how many (3, counted from the experiment's
+    /// seed), or which (0,1,2)
+    #[arg(long, value_name = "N|LIST")]
+    pub(super) seeds: Option<SeedList>,
+    /// Do not repeat a run that is finished: same experiment, seed and settings
+    #[arg(long)]
+    pub(super) skip_finished: bool,
     /// Stop after N epochs, counted over all phases
     #[arg(long, value_name = "N")]
     pub(super) max_epochs: Option<usize>,
@@ -63,6 +71,9 @@ pub(super) struct RunArguments {
     /// Threads that compute on the CPU [default: one per core]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<NonZeroUsize>,
+    /// Fits of a sweep that are made at once, in processes that share the threads
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(super) jobs: NonZeroUsize,
     /// How progress is shown on stderr
     #[arg(long, value_enum, default_value_t)]
     pub(super) progress: ProgressMode,
@@ -111,6 +122,15 @@ pub(super) enum Command {
     Compare(CompareArguments),
     /// Fetch, verify or list data sets
     Data(DataArguments),
+    /// Help with a sweep: make the fits that are named on standard input
+    #[command(hide = true)]
+    SweepWorker {
+        /// Folder of the sweep
+        folder: PathBuf,
+        /// Threads that compute
+        #[arg(long)]
+        threads: NonZeroUsize,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Shell

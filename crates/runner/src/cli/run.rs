@@ -1,27 +1,24 @@
 //! `runner EXPERIMENT.toml…`: one trip from an experiment file to a finished run directory, for each file.
 
-use std::path::Path;
+use std::{num::NonZeroUsize, path::Path};
 
 use data::LocateOptions;
 use serde_json::json;
 
-use super::{args::RunArguments, show};
+use super::{args::RunArguments, seeds, show, sweep};
 use crate::{
     error::Error,
-    experiment::{self, Overrides},
+    experiment::{self, Overrides, Resolved},
     progress::Display,
     report,
-    trip::{self, Request},
+    seeds::Ended,
+    trip::{self, Finished, Request},
 };
 
 /// Runs every experiment that was given; goes on after one that fails.
 pub(super) fn all(arguments: &RunArguments) -> Result<(), Error> {
     if let Some(threads) = arguments.threads {
-        // The pool is built here for the first time, so this fails only where no thread can be started.
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.get())
-            .build_global()
-            .map_err(|error| Error::Usage(format!("--threads {threads}: {error}")))?;
+        use_threads(threads)?;
     }
     if let [experiment] = arguments.experiments.as_slice() {
         return one(experiment, arguments);
@@ -37,49 +34,98 @@ pub(super) fn all(arguments: &RunArguments) -> Result<(), Error> {
         }
     }
     let total = arguments.experiments.len();
-    if failed > 0 { Err(Error::Several { failed, total }) } else { Ok(()) }
+    if failed > 0 { Err(Error::Several { failed, total, what: "experiments" }) } else { Ok(()) }
+}
+
+/// Says how many threads compute.
+pub(super) fn use_threads(threads: NonZeroUsize) -> Result<(), Error> {
+    // The pool is built here for the first time, so this fails only where no thread can be started.
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.get())
+        .build_global()
+        .map_err(|error| Error::Usage(format!("--threads {threads}: {error}")))
 }
 
 fn one(path: &Path, arguments: &RunArguments) -> Result<(), Error> {
-    let resolved = experiment::load(path, &overrides(arguments))?;
+    let mut resolved = experiment::load(path, &overrides(arguments))?;
     if let Some(name) = &arguments.run_name {
         check_run_name(name)?;
     }
     if arguments.dry_run {
-        return show::dry_run(&resolved);
+        show::dry_run(&resolved)?;
+        return match &resolved.experiment.sweep {
+            Some(sweep) => super::answer(&crate::sweep::listing(path, &overrides(arguments), sweep)?),
+            None => Ok(()),
+        };
     }
+    if resolved.experiment.sweep.is_some() {
+        return sweep::all(path, &resolved, arguments);
+    }
+    if let Some(wanted) = seeds::wanted(arguments, &resolved.experiment)? {
+        return seeds::all(path, &resolved, &wanted, arguments);
+    }
+    let training = &resolved.experiment.training;
+    if training.seeds.is_some() {
+        // The run's configuration must name its own seed alone.
+        resolved = resolved.with_seed(training.seed, &format!("--seed {}", training.seed));
+    }
+    trained(path, &resolved, arguments.run_name.as_deref(), arguments).map(drop)
+}
+
+/// Makes a run, or with `--skip-finished` finds it made, and says what it came to.
+pub(super) fn trained(
+    path: &Path,
+    resolved: &Resolved,
+    run_name: Option<&str>,
+    arguments: &RunArguments,
+) -> Result<Ended, Error> {
     let display = Display::new(arguments.progress);
+    if arguments.skip_finished
+        && let Some(ended) = crate::seeds::finished(&arguments.results_dir, resolved)?
+    {
+        let seconds = ended.summary.seconds.total;
+        display.say(&format!("finished already: {}", ended.run.path().display()));
+        report_on(&ended, seconds, &display, arguments)?;
+        return Ok(ended);
+    }
     let request = Request {
-        resolved: &resolved,
+        resolved,
         source: path,
         results_dir: &arguments.results_dir,
-        run_name: arguments.run_name.as_deref(),
+        run_name,
         locate: locate_options(arguments),
         formats: formats(arguments),
     };
-    let finished = trip::run(&request, &display)?;
-    let summary = &finished.summary;
+    let Finished { run, summary, seconds } = trip::run(&request, &display)?;
+    let ended = Ended { run, summary, reused: false };
+    report_on(&ended, seconds, &display, arguments)?;
+    Ok(ended)
+}
+
+fn report_on(ended: &Ended, seconds: f64, display: &Display, arguments: &RunArguments) -> Result<(), Error> {
+    let Ended { run, summary, .. } = ended;
     display.say(&format!(
         "test loss {:.4} accuracy {:.4} (weights of epoch {})  {:.1} s\nplots in {}",
         summary.test_loss,
         summary.test_accuracy,
         summary.chosen_epoch,
-        finished.seconds,
-        finished.run.path().join("plots").display(),
+        seconds,
+        run.path().join("plots").display(),
     ));
     if arguments.json {
         let object = json!({
-            "run_dir": finished.run.path(),
+            "run_dir": run.path(),
+            "seed": summary.seed,
             "test_loss": summary.test_loss,
             "test_accuracy": summary.test_accuracy,
-            "seconds": finished.seconds,
+            "seconds": seconds,
         });
         super::answer(&object)?;
     }
     Ok(())
 }
 
-fn overrides(arguments: &RunArguments) -> Overrides {
+pub(super) fn overrides(arguments: &RunArguments) -> Overrides {
     Overrides {
         set: arguments.set.clone(),
         backend: arguments.backend,
@@ -91,7 +137,7 @@ fn overrides(arguments: &RunArguments) -> Overrides {
     }
 }
 
-fn locate_options(arguments: &RunArguments) -> LocateOptions {
+pub(super) fn locate_options(arguments: &RunArguments) -> LocateOptions {
     super::data_sets::locate_options(arguments.offline, arguments.progress)
 }
 
@@ -106,6 +152,6 @@ fn check_run_name(name: &str) -> Result<(), Error> {
     )))
 }
 
-fn formats(arguments: &RunArguments) -> report::Formats {
+pub(super) fn formats(arguments: &RunArguments) -> report::Formats {
     if arguments.svg { report::Formats::PngAndSvg } else { report::Formats::Png }
 }

@@ -11,6 +11,7 @@ use super::{
     optimizer::Optimizer,
     phase::{Augmentation, Phase},
     schedule::Schedule,
+    sweep::Sweep,
     training::{Select, Training},
 };
 
@@ -26,7 +27,7 @@ pub(super) struct Document {
     #[expect(dead_code, reason = "serde names it in errors")]
     extends: Option<IgnoredAny>,
     pub(super) data: DataConfig,
-    pub(super) model: ModelConfig,
+    model: ModelConfig,
     optimizer: Optimizer,
     #[serde(default)]
     schedule: Schedule,
@@ -36,6 +37,8 @@ pub(super) struct Document {
     augment: AugmentConfig,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     phase: Vec<Phase>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sweep: Option<Sweep>,
 }
 
 /// The only phase of a file that says `training.epochs`.
@@ -52,16 +55,17 @@ impl TryFrom<Document> for Experiment {
             return Err(found);
         }
         let phases = document.phases();
-        let Document { name, description, data, model, optimizer, schedule, training, augment, .. } = document;
-        Ok(Self { name, description, data, model, optimizer, schedule, training, augment, phases })
+        let Document { name, description, data, model, optimizer, schedule, training, augment, sweep, .. } = document;
+        Ok(Self { name, description, data, model, optimizer, schedule, training, augment, phases, sweep })
     }
 }
 
 impl From<Experiment> for Document {
     fn from(experiment: Experiment) -> Self {
-        let Experiment { name, description, data, model, optimizer, schedule, training, augment, phases } = experiment;
+        let Experiment { name, description, data, model, optimizer, schedule, training, augment, phases, sweep } =
+            experiment;
         let phase = if training.epochs.is_some() { Vec::new() } else { phases };
-        Self { name, description, extends: None, data, model, optimizer, schedule, training, augment, phase }
+        Self { name, description, extends: None, data, model, optimizer, schedule, training, augment, phase, sweep }
     }
 }
 
@@ -89,13 +93,8 @@ impl Document {
             checks.fail(format!("augment.{}", error.field), error.message);
         }
         self.check_phases(checks);
-        self.check_transfer(checks);
-    }
-
-    fn check_transfer(&self, checks: &mut Checks) {
-        if matches!(self.model, ModelConfig::Transfer(_)) && !self.augment.is_identity() {
-            let message = "a transfer computes the features of each image once, so that its images cannot vary";
-            checks.fail("augment", message);
+        if let Some(sweep) = &self.sweep {
+            sweep.check(&self.training, &self.data.split, checks);
         }
     }
 

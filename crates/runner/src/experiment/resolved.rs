@@ -2,17 +2,14 @@
 
 use std::path::Path;
 
-use models::ModelConfig;
-
 use super::{
     ConfigError, Experiment,
     document::Document,
     error::Problem,
     node::{KIND, Node, Value},
     origin::Origin,
-    paths::absolute,
+    paths::data_dir,
     phase::Augmentation,
-    pretrained::PretrainedWeights,
     ser, write,
 };
 
@@ -29,7 +26,7 @@ pub struct Resolved {
 #[derive(Clone, Debug)]
 pub struct Origins {
     said: Node,
-    /// What `--max-epochs` changed.
+    /// What `--max-epochs` and `--seeds` changed.
     cut: Vec<(String, Origin)>,
 }
 
@@ -41,12 +38,11 @@ impl Origins {
     /// Where the value of a dotted key came from, as in `phase.0.epochs`.
     #[must_use]
     pub fn of(&self, key: &str) -> Origin {
-        let covers = |cut: &str| key.strip_prefix(cut).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        if let Some((_, origin)) = self.cut.iter().find(|(cut, _)| covers(cut)) {
+        if let Some((_, origin)) = self.cut.iter().find(|(cut, _)| is_below(key, cut)) {
             return origin.clone();
         }
         let mut node = &self.said;
-        let mut segments = key.split('.').peekable();
+        let mut segments = self.segments(key).into_iter().peekable();
         while let Some(segment) = segments.next() {
             match node.child(segment) {
                 Some(child) => node = child,
@@ -59,12 +55,25 @@ impl Origins {
         node.child(KIND).unwrap_or(node).origin.clone()
     }
 
+    /// The keys on the way to a value. Those of the varied settings are dotted themselves, where they were quoted.
+    fn segments<'key>(&self, key: &'key str) -> Vec<&'key str> {
+        let mut segments: Vec<&str> = key.split('.').collect();
+        if let Some(dotted) = key.strip_prefix(VARIED)
+            && let Some(table) = self.said.child("sweep").and_then(|it| it.child("parameters")).and_then(Node::as_table)
+            && let Some(entry) = table.entries().iter().find(|it| it.key.contains('.') && is_below(dotted, &it.key))
+        {
+            let rest = dotted[entry.key.len()..].split('.').skip(1);
+            segments = ["sweep", "parameters", &dotted[..entry.key.len()]].into_iter().chain(rest).collect();
+        }
+        segments
+    }
+
     /// The place to blame for the value of a key: the value, or if nobody said it, the innermost table
     /// around it that somebody wrote.
     pub(super) fn blame(&self, key: &str) -> Origin {
         let mut node = &self.said;
         let mut origin = &self.said.origin;
-        for segment in key.split('.') {
+        for segment in self.segments(key) {
             let Some(child) = node.child(segment) else { break };
             origin = match node.as_table().and_then(|table| table.entry(segment)) {
                 Some(entry) if matches!(child.value, Value::Table(_)) => &entry.key_origin,
@@ -95,6 +104,16 @@ impl Resolved {
     #[must_use]
     pub fn invalid(&self, key: &str, message: &str) -> ConfigError {
         problem(&self.origins, key, message).into()
+    }
+
+    /// The same experiment with one seed; `said` is what asked for it.
+    #[must_use]
+    pub fn with_seed(&self, seed: u64, said: &str) -> Self {
+        let mut resolved = self.clone();
+        resolved.experiment.training.seed = seed;
+        resolved.experiment.training.seeds = None;
+        resolved.origins.cut.push(("training.seed".to_owned(), Origin::flag(said)));
+        resolved
     }
 
     /// Cuts all phases together to `max` epochs, in their order.
@@ -137,18 +156,18 @@ impl Experiment {
     }
 }
 
-/// Checks a document against its ranges and makes the paths in it absolute.
+/// The table of settings that a sweep varies.
+const VARIED: &str = "sweep.parameters.";
+
+/// Whether a dotted key is `table` or in it.
+fn is_below(key: &str, table: &str) -> bool {
+    key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Checks a document against its ranges and makes `data.dir` absolute.
 pub(super) fn experiment(mut document: Document, origins: &Origins, root: &Path) -> Result<Experiment, ConfigError> {
     if let Some(dir) = document.data.dir.take() {
-        document.data.dir = Some(absolute("data.dir", "--data-dir", &dir, &origins.of("data.dir"), root)?);
-    }
-    if let ModelConfig::Transfer(model) = &mut document.model
-        && PretrainedWeights::find(&model.weights).is_none()
-    {
-        const KEY: &str = "model.weights";
-        let path = absolute(KEY, "--set model.weights=PATH", Path::new(&model.weights), &origins.of(KEY), root)?;
-        // It is made of a file's text or a flag's, and a folder's name that was checked.
-        model.weights = path.to_string_lossy().into_owned();
+        document.data.dir = Some(data_dir(&dir, &origins.of("data.dir"), root)?);
     }
     Experiment::try_from(document).map_err(|found| {
         let problems = found.iter().map(|invalid| problem(origins, &invalid.key, &invalid.message));

@@ -23,6 +23,9 @@ pub struct Training {
     pub eval_batch_size: usize,
     /// Seed of initial weights, shuffling, augmentation and dropout. Default 0.
     pub seed: u64,
+    /// Seeds to run the experiment with, one run each, instead of `seed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Vec<u64>>,
     /// Epochs, where there is no `[[phase]]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
@@ -136,6 +139,7 @@ impl Default for Training {
             batch_size: 32,
             eval_batch_size: 500,
             seed: 0,
+            seeds: None,
             epochs: None,
             backend: BackendName::Auto,
             kernels: Kernels::Fused,
@@ -159,6 +163,7 @@ impl Training {
         if i64::try_from(self.seed).is_err() {
             checks.fail("training.seed", "does not fit a 64-bit signed integer");
         }
+        self.check_seeds(checks);
         checks.within("training.label_smoothing", self.label_smoothing, 0.0..1.0);
         if let Some(clipping) = &self.gradient_clipping {
             let positive = (Bound::Excluded(0.0), Bound::Unbounded);
@@ -167,6 +172,22 @@ impl Training {
         if let Some(rule) = &self.early_stopping {
             checks.within("training.early_stopping.patience", rule.patience, 1..);
             checks.within("training.early_stopping.min_delta", rule.min_delta, 0.0..);
+        }
+    }
+}
+
+impl Training {
+    fn check_seeds(&self, checks: &mut Checks) {
+        let seeds = self.seeds.as_deref().unwrap_or(&[0]);
+        if seeds.is_empty() {
+            checks.fail("training.seeds", "must list at least one seed");
+        }
+        for (index, seed) in seeds.iter().enumerate() {
+            if i64::try_from(*seed).is_err() {
+                checks.fail(format!("training.seeds.{index}"), "does not fit a 64-bit signed integer");
+            } else if seeds[..index].contains(seed) {
+                checks.fail(format!("training.seeds.{index}"), "the same seed twice");
+            }
         }
     }
 }

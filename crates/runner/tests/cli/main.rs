@@ -4,5 +4,6 @@ mod backends;
 mod commands;
 mod failures;
 mod runs;
+mod seeds;
 mod suite;
-mod transfer;
+mod sweeps;
