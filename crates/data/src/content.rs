@@ -39,6 +39,12 @@ pub enum ContentError {
         /// SHA-256 of the bytes found.
         sha256: String,
     },
+    /// The bytes are more than any published version has.
+    #[error("expected at most {limit} bytes, found more")]
+    OverLimit {
+        /// The most bytes.
+        limit: u64,
+    },
     /// There are as many bytes as were published, but others.
     #[error("expected SHA-256 {expected}, found {found}")]
     WrongHash {
@@ -84,10 +90,20 @@ pub(crate) fn decompressed<'a>(mut reader: impl Read + 'a) -> io::Result<Box<dyn
 pub(crate) fn copy_verified<E>(
     reader: impl Read,
     file: &FileInfo,
-    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+    sink: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), CopyError<E>> {
+    let reader = decompressed(reader).map_err(|error| CopyError::Content(error.into()))?;
+    copy_hashing(reader, file.bytes, sink)?.expect_file(file).map_err(CopyError::Content)
+}
+
+/// Hands on bytes to `sink` piece by piece, one more than `limit` at most, and hashes them.
+pub(crate) fn copy_hashing<R: Read, E>(
+    reader: R,
+    limit: u64,
+    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<Hashing<R>, CopyError<E>> {
     let content = |error: io::Error| CopyError::Content(error.into());
-    let mut reader = Hashing::new(decompressed(reader).map_err(content)?).take(file.bytes + 1);
+    let mut reader = Hashing::new(reader).take(limit + 1);
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let length = match reader.read(&mut buffer) {
@@ -98,7 +114,7 @@ pub(crate) fn copy_verified<E>(
         };
         sink(&buffer[..length]).map_err(CopyError::Sink)?;
     }
-    reader.into_inner().expect_file(file).map_err(CopyError::Content)
+    Ok(reader.into_inner())
 }
 
 /// Reads the bytes of `file` only to compare them.

@@ -11,6 +11,7 @@ mod job;
 mod mirror;
 mod npm;
 mod progress;
+mod published;
 mod store;
 
 use std::{fmt, path::Path, time::Duration};
@@ -22,6 +23,7 @@ use job::Job;
 use store::Store;
 
 pub use progress::Progress;
+pub use published::{PublishedFile, locate_file};
 
 /// How long fetching may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

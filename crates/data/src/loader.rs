@@ -17,10 +17,12 @@ pub use batches::{Batch, Batches};
 use crate::{
     augment::Augmenter,
     dataset::Dataset,
+    features::Features,
     normalize::Normalizer,
     random::{Domain, Stream},
+    resize::Resize,
 };
-use plan::{Plan, Preparation};
+use plan::{Images, Plan, Preparation};
 
 /// The order of samples within an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,10 +82,39 @@ impl Loader {
         augmentation: Option<(Augmenter, u64)>,
         config: LoaderConfig,
     ) -> Self {
+        let images = Images { dataset, augmentation, resize: None, normalizer };
+        Self::serving(Preparation::Images(images), indices, config)
+    }
+
+    /// A loader for features, at rows `indices`, as they are. They take the place of images in its batches.
+    ///
+    /// # Panics
+    ///
+    /// If the batch size is zero, or there is no row at one of `indices`.
+    #[must_use]
+    pub fn of_features(features: Arc<Features>, indices: Vec<usize>, config: LoaderConfig) -> Self {
+        Self::serving(Preparation::Features(features), indices, config)
+    }
+
+    /// Resizes images, after augmentation and before normalisation, to this height and width.
+    ///
+    /// # Panics
+    ///
+    /// If the loader serves features, or a size is zero.
+    #[must_use]
+    pub fn resized(mut self, to: (usize, usize)) -> Self {
+        let Preparation::Images(images) = Arc::make_mut(&mut self.preparation) else {
+            panic!("features cannot be resized");
+        };
+        assert!(to.0 > 0 && to.1 > 0, "an image has at least one pixel");
+        images.resize = Some(Resize::new((images.dataset.height(), images.dataset.width()), to));
+        self
+    }
+
+    fn serving(preparation: Preparation, indices: Vec<usize>, config: LoaderConfig) -> Self {
         assert!(config.batch_size > 0, "a batch has at least one sample");
-        assert!(indices.iter().all(|&index| index < dataset.len()), "every index has a sample");
-        let preparation = Arc::new(Preparation { dataset, normalizer, augmentation });
-        Self { preparation, indices, config }
+        assert!(indices.iter().all(|&index| index < preparation.len()), "every index has a sample");
+        Self { preparation: Arc::new(preparation), indices, config }
     }
 
     /// Number of samples in an epoch.

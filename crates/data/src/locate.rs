@@ -135,14 +135,20 @@ pub(crate) fn places(info: &DatasetInfo, options: &LocateOptions) -> Vec<Origin>
 }
 
 fn cache_folder(info: &DatasetInfo, options: &LocateOptions) -> Option<PathBuf> {
-    let folder = match &options.cache_dir {
-        Some(folder) => folder.clone(),
-        // The XDG specification has relative paths ignored.
-        None => env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-            .or_else(|| env::home_dir().map(|home| home.join(".cache")))?
-            .join(CACHE_FOLDER),
-    };
-    Some(folder.join(info.name))
+    Some(cache_dir(options)?.join(info.name))
+}
+
+/// The folder for what was fetched or computed and can be had again: the one that `options` name, else
+/// `burn-image-suite` in `$XDG_CACHE_HOME`, or in `~/.cache` if that is not set; none if there is no home.
+#[must_use]
+pub fn cache_dir(options: &LocateOptions) -> Option<PathBuf> {
+    if let Some(folder) = &options.cache_dir {
+        return Some(folder.clone());
+    }
+    // The XDG specification has relative paths ignored.
+    let caches = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| env::home_dir().map(|home| home.join(".cache")))?;
+    Some(caches.join(CACHE_FOLDER))
 }

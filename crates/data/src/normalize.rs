@@ -20,6 +20,51 @@ pub enum Normalize {
     Standard,
     /// To mean 0 and standard deviation 1 at each position of the image.
     PerFeature,
+    /// To three channels, as a network that was trained on ImageNet expects them.
+    Imagenet {
+        /// Whose network.
+        #[serde(default)]
+        convention: Convention,
+        /// What the preprocessing is given.
+        #[serde(default)]
+        pixels: Pixels,
+    },
+}
+
+/// How images of ImageNet were prepared for a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Convention {
+    /// Red, green, blue; divided by 255, then to mean 0 and deviation 1 per channel: torchvision's weights.
+    #[default]
+    Torchvision,
+    /// Blue, green, red; the mean of each channel subtracted from 0–255: Keras's weights, which are Caffe's.
+    Keras,
+}
+
+impl Convention {
+    /// Factor of a pixel of 0–255, then mean and deviation, for each channel.
+    fn constants(self) -> [(f32, f32, f32); 3] {
+        match self {
+            // torchvision.models: mean and std in `ImageClassification` presets.
+            Self::Torchvision => {
+                [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)].map(|(mean, std)| (1.0 / 255.0, mean, std))
+            }
+            // keras.applications.imagenet_utils.preprocess_input, mode "caffe".
+            Self::Keras => [103.939, 116.779, 123.68].map(|mean| (1.0, mean, 1.0)),
+        }
+    }
+}
+
+/// What the preprocessing for ImageNet is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pixels {
+    /// 0–255, as it expects.
+    #[default]
+    Bytes,
+    /// 0–1: a mistake that leaves images nearly black and nearly without contrast. Here to be measured.
+    Unit,
 }
 
 /// A normalisation with its constants, on the scale of 0–255.
@@ -43,6 +88,15 @@ pub enum Normalizer {
         mean: Vec<f32>,
         /// Population standard deviation at each position; 1 where all images agree.
         std: Vec<f32>,
+    },
+    /// Three channels, each (scale · pixel − mean) / std.
+    Imagenet {
+        /// Factor of a pixel.
+        scale: [f32; 3],
+        /// Mean of each channel.
+        mean: [f32; 3],
+        /// Deviation of each channel.
+        std: [f32; 3],
     },
 }
 
@@ -75,6 +129,27 @@ impl Normalize {
                 let (mean, std) = moments.iter().map(Moments::mean_and_std).unzip();
                 Normalizer::PerFeature { mean, std }
             }
+            Self::Imagenet { convention, pixels } => {
+                let constants = convention.constants();
+                let given = match pixels {
+                    Pixels::Bytes => 1.0,
+                    Pixels::Unit => 1.0 / 255.0,
+                };
+                Normalizer::Imagenet {
+                    scale: constants.map(|(scale, ..)| given * scale),
+                    mean: constants.map(|(_, mean, _)| mean),
+                    std: constants.map(|(_, _, std)| std),
+                }
+            }
+        }
+    }
+
+    /// Channels of a normalised image: a shade of grey, or three for a network that expects colours.
+    #[must_use]
+    pub fn channels(self) -> usize {
+        match self {
+            Self::None | Self::Unit | Self::Standard | Self::PerFeature => 1,
+            Self::Imagenet { .. } => 3,
         }
     }
 }
@@ -84,14 +159,13 @@ impl Normalizer {
     ///
     /// # Shapes
     ///
-    /// `pixels` and `out` are `[height, width]`, flat; `pixels` on the scale of 0–255.
+    /// `pixels` is `[height, width]`, flat, on the scale of 0–255; `out` is `[channels, height, width]`.
     ///
     /// # Panics
     ///
-    /// If `out` has another length than `pixels`, or constants per feature were fitted on images of
-    /// another size.
+    /// If `out` has another length than that, or constants per feature were fitted on images of another size.
     pub fn apply(&self, pixels: &[f32], out: &mut [f32]) {
-        assert_eq!(pixels.len(), out.len(), "as many numbers as pixels");
+        assert_eq!(pixels.len() * self.channels(), out.len(), "as many numbers as pixels in each channel");
         let pairs = out.iter_mut().zip(pixels);
         match self {
             Self::None => out.copy_from_slice(pixels),
@@ -105,6 +179,22 @@ impl Normalizer {
                     *out = (pixel - mean) / std;
                 }
             }
+            Self::Imagenet { scale, mean, std } => {
+                for (channel, out) in out.chunks_exact_mut(pixels.len()).enumerate() {
+                    for (out, pixel) in out.iter_mut().zip(pixels) {
+                        *out = (scale[channel] * pixel - mean[channel]) / std[channel];
+                    }
+                }
+            }
+        }
+    }
+
+    /// Channels of a normalised image.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        match self {
+            Self::None | Self::Unit | Self::Standard { .. } | Self::PerFeature { .. } => 1,
+            Self::Imagenet { .. } => 3,
         }
     }
 }
@@ -202,5 +292,26 @@ mod tests {
             assert!(mean.abs() < 1e-5, "{normalize:?}: mean {mean}");
             assert!((variance - 1.0).abs() < 1e-5, "{normalize:?}: variance {variance}");
         }
+    }
+
+    #[test]
+    fn imagenet_is_prepared_as_its_networks_expect() {
+        let check = |convention, pixels, expected: [f32; 6]| {
+            let normalizer = Normalize::Imagenet { convention, pixels }.fit(&dataset(), &[0]);
+            let mut out = [f32::NAN; 6];
+            normalizer.apply(&[0.0, 255.0], &mut out);
+            for (found, expected) in out.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-4, "{convention:?} {pixels:?}: {out:?}");
+            }
+        };
+        // (0 − 0.485) / 0.229 and (1 − 0.485) / 0.229, and so on.
+        let right = [-2.117_904, 2.248_908, -2.035_714, 2.428_571, -1.804_444, 2.64];
+        check(Convention::Torchvision, Pixels::Bytes, right);
+        let bgr = [-103.939, 151.061, -116.779, 138.221, -123.68, 131.32];
+        check(Convention::Keras, Pixels::Bytes, bgr);
+        // Divided by 255 once too often: white is all but black.
+        let dark = [-2.117_904, -2.100_78, -2.035_714, -2.018_207, -1.804_444, -1.787_015];
+        check(Convention::Torchvision, Pixels::Unit, dark);
+        check(Convention::Keras, Pixels::Unit, [-103.939, -102.939, -116.779, -115.779, -123.68, -122.68]);
     }
 }

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use data::{ContentError, DataError, Deadlines, FetchError, LocateOptions, Origin, Part, Progress, Source, locate};
+use data::{
+    ContentError, DataError, Deadlines, FetchError, LocateOptions, Network, Origin, Part, Progress, PublishedFile,
+    Source, locate, locate_file,
+};
 use server::{Server, response};
 use support::{NAMES, files, gzip, info};
 use tempfile::TempDir;
@@ -232,4 +235,42 @@ fn runs_that_start_together_share_one_download() {
         }
     });
     assert_eq!(server.requests(), 4);
+}
+
+/// SHA-256 of "abc" begins so (FIPS 180-2, example B.1).
+static ABC: PublishedFile =
+    PublishedFile { name: "abc.pth", url: "http://127.0.0.1:9/", sha256_start: "ba7816bf", limit: 10 };
+
+#[test]
+fn a_published_file_is_known_by_the_start_of_its_hash() {
+    let folder = temporary();
+    let cached = folder.path().join("weights/abc.pth");
+    for (body, part) in [(&b"abd"[..], "expected SHA-256 ba7816bf…"), (b"abcabcabcabc", "expected at most 11 bytes")]
+    {
+        let bad = Server::start(move |_, stream| response(stream, "200 OK", "application/octet-stream", body));
+        let error = locate_file(&ABC, "weights", &options(&folder, &[&bad])).expect_err("it is bad");
+        assert!(matches!(error, DataError::Unavailable { .. }) && error.to_string().contains(part), "{error}");
+        assert!(!cached.exists(), "nothing stays");
+    }
+    let good = Server::start(|path, stream| {
+        assert_eq!(path, "/abc.pth");
+        response(stream, "200 OK", "application/octet-stream", b"abc");
+    });
+    let options = options(&folder, &[&good]);
+    for _ in 0..2 {
+        let found = locate_file(&ABC, "weights", &options).expect("the server is good");
+        assert_eq!((found.path.as_path(), found.bytes), (cached.as_path(), 3));
+        assert!(found.sha256.starts_with("ba7816bf8f01cfea"), "{}", found.sha256);
+    }
+    assert_eq!(good.requests(), 1, "the cache has it");
+
+    let offline = LocateOptions { network: Network::Forbidden, ..options.clone() };
+    assert!(locate_file(&ABC, "weights", &offline).is_ok());
+    fs::write(&cached, "abd").expect("writable");
+    let error = locate_file(&ABC, "weights", &offline).expect_err("it is wrong");
+    assert!(matches!(error, DataError::Content { .. }), "{error}");
+    assert!(locate_file(&ABC, "weights", &options).is_ok(), "it is fetched again");
+    fs::remove_file(&cached).expect("there");
+    let error = locate_file(&ABC, "weights", &offline).expect_err("it is gone");
+    assert!(matches!(error, DataError::NotFound { .. }), "{error}");
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use data::{
-    AugmentConfig, Augmenter, Batch, Dataset, DrawKey, EraseConfig, Loader, LoaderConfig, Normalize, Normalizer, Order,
+    AugmentConfig, Augmenter, Batch, Convention, Dataset, DrawKey, EraseConfig, Features, Loader, LoaderConfig,
+    Normalize, Normalizer, Order, Pixels,
 };
 
 const SAMPLES: usize = 103;
@@ -174,4 +175,36 @@ fn a_panic_in_a_worker_reaches_the_trainer() {
     let config = LoaderConfig { workers: 2, ..LoaderConfig::default() };
     let loader = Loader::new(dataset, (0..SAMPLES).collect(), Arc::new(wrong), None, config);
     let _ = loader.epoch(0, &Device::flex()).count();
+}
+
+#[test]
+fn images_are_resized_and_given_three_channels() {
+    let dataset = dataset();
+    let normalizer =
+        Arc::new(Normalize::Imagenet { convention: Convention::Keras, pixels: Pixels::Bytes }.fit(&dataset, &[]));
+    let config = LoaderConfig { batch_size: 2, ..LoaderConfig::default() };
+    let loader = Loader::new(Arc::clone(&dataset), vec![5, 6], normalizer, None, config).resized((2 * HEIGHT, WIDTH));
+    let batch = loader.epoch(0, &Device::flex()).next().expect("a batch");
+    assert_eq!(batch.images.dims(), [2, 3, 2 * HEIGHT, WIDTH]);
+    let found = pixels(&batch);
+    let size = 2 * HEIGHT * WIDTH;
+    // The first rows lie above the middle of the first pixels, and repeat them.
+    for (channel, mean) in [103.939, 116.779, 123.68].into_iter().enumerate() {
+        for (x, &pixel) in dataset.image(6)[..WIDTH].iter().enumerate() {
+            let found = found[(3 + channel) * size + x];
+            assert!((found - (f32::from(pixel) - mean)).abs() < 1e-4, "{channel} {x}: {found}");
+        }
+    }
+}
+
+#[test]
+fn features_come_in_the_place_of_images() {
+    let values = (0..3 * 8).map(|it: u8| f32::from(it)).collect();
+    let features = Arc::new(Features::new(values, vec![4, 0, 2], [2, 2, 2]));
+    let config = LoaderConfig { batch_size: 2, ..LoaderConfig::default() };
+    let loader = Loader::of_features(features, vec![2, 0, 1], config);
+    let batches: Vec<Batch> = loader.epoch(0, &Device::flex()).collect();
+    assert_eq!(batches[0].images.dims(), [2, 2, 2, 2]);
+    assert_eq!(pixels(&batches[0]), (16..24).chain(0..8).map(|it: u8| f32::from(it)).collect::<Vec<_>>());
+    assert_eq!((&batches[0].labels, &batches[1].labels), (&vec![2, 4], &vec![0]));
 }

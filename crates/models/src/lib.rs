@@ -4,7 +4,7 @@
 //! [`ModelConfig`] names an architecture and its settings, [`ModelConfig::summary`] derives every
 //! size from the image shape without making a tensor, [`ModelConfig::init_seeded`] draws the weights,
 //! and [`Model::forward`] computes logits. [`to_safetensors`] and [`from_safetensors`] exchange
-//! weights with PyTorch.
+//! weights with PyTorch; [`TensorFile`] reads its own files, too, for the frozen [`Base`] of a [`Transfer`].
 //!
 //! The crate knows no data set, no file, no optimizer and no loss. Randomness is always an argument.
 //!
@@ -36,6 +36,7 @@ mod plan;
 mod slot;
 mod stream;
 mod summary;
+mod transfer;
 mod vgg;
 mod weights;
 
@@ -48,5 +49,6 @@ pub use error::FieldError;
 pub use initializer::Initializer;
 pub use model::{Model, ModelConfig};
 pub use summary::{InputShape, Layer, Summary, Totals};
+pub use transfer::{Base, Transfer, TransferConfig};
 pub use vgg::{Reduction, Vgg, VggConfig, VggVariant};
-pub use weights::{WeightsError, from_safetensors, to_safetensors};
+pub use weights::{NamedTensor, TensorFile, WeightsError, from_safetensors, read_tensors, to_safetensors};

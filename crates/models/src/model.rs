@@ -9,8 +9,8 @@ use crate::initializer::{Draws, Initializer};
 use crate::plan::Blueprint;
 use crate::slot::Slot;
 use crate::{
-    Cnn1, Cnn1Config, Cnn3, Cnn3Config, Cnn4, Cnn4Config, Dense, DenseConfig, FieldError, InputShape, Summary, Vgg,
-    VggConfig,
+    Cnn1, Cnn1Config, Cnn3, Cnn3Config, Cnn4, Cnn4Config, Dense, DenseConfig, FieldError, InputShape, Summary,
+    Transfer, TransferConfig, Vgg, VggConfig,
 };
 
 /// Which network, with its settings.
@@ -40,6 +40,8 @@ pub enum ModelConfig {
     Cnn4(Cnn4Config),
     /// Stages of padded convolutions.
     Vgg(VggConfig),
+    /// A frozen base, and a trained head on its features.
+    Transfer(TransferConfig),
 }
 
 impl ModelConfig {
@@ -52,6 +54,7 @@ impl ModelConfig {
             Self::Cnn3(_) => "cnn3",
             Self::Cnn4(_) => "cnn4",
             Self::Vgg(_) => "vgg",
+            Self::Transfer(_) => "transfer",
         }
     }
 
@@ -123,6 +126,7 @@ impl ModelConfig {
             Self::Cnn3(_) => Model::Cnn3(Cnn3Config::init(&plan, &draws, device)),
             Self::Cnn4(_) => Model::Cnn4(Cnn4Config::init(&plan, &draws, device)),
             Self::Vgg(config) => Model::Vgg(config.init(&plan, &draws, device)),
+            Self::Transfer(_) => Model::Transfer(TransferConfig::init(&plan, &draws, device)),
         }
     }
 
@@ -133,6 +137,7 @@ impl ModelConfig {
             Self::Cnn3(config) => config.plan(input, num_classes),
             Self::Cnn4(config) => config.plan(input, num_classes),
             Self::Vgg(config) => config.plan(input, num_classes),
+            Self::Transfer(config) => config.plan(input, num_classes),
         }
     }
 
@@ -143,6 +148,7 @@ impl ModelConfig {
             Self::Cnn3(config) => config.initializer,
             Self::Cnn4(config) => config.initializer,
             Self::Vgg(config) => config.initializer,
+            Self::Transfer(config) => config.initializer,
         }
     }
 }
@@ -165,6 +171,8 @@ pub enum Model {
     Cnn4(Cnn4),
     /// Stages of padded convolutions.
     Vgg(Vgg),
+    /// The head on the features of a frozen base.
+    Transfer(Transfer),
 }
 
 impl Model {
@@ -177,6 +185,7 @@ impl Model {
             Self::Cnn3(_) => "cnn3",
             Self::Cnn4(_) => "cnn4",
             Self::Vgg(_) => "vgg",
+            Self::Transfer(_) => "transfer",
         }
     }
 
@@ -186,7 +195,7 @@ impl Model {
     ///
     /// # Shapes
     ///
-    /// - images: `[batch, channels, height, width]`
+    /// - images: `[batch, channels, height, width]`; for [`Transfer`], the features of the base
     /// - output: `[batch, num_classes]`
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
@@ -196,6 +205,7 @@ impl Model {
             Self::Cnn3(model) => model.forward(images),
             Self::Cnn4(model) => model.forward(images),
             Self::Vgg(model) => model.forward(images),
+            Self::Transfer(model) => model.forward(images),
         }
     }
 
@@ -221,6 +231,7 @@ impl Model {
             Self::Cnn3(model) => model.blocks(),
             Self::Cnn4(model) => model.blocks(),
             Self::Vgg(model) => model.blocks(),
+            Self::Transfer(model) => model.blocks(),
         }
     }
 }

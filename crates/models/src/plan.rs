@@ -55,6 +55,14 @@ impl Plan {
         Ok(())
     }
 
+    /// Says of everything added so far that it is not trained.
+    pub(crate) fn freeze(&mut self) {
+        for layer in self.layers.iter_mut().filter(|layer| layer.parameters > 0) {
+            layer.non_trainable = layer.parameters;
+            layer.kind += ", frozen";
+        }
+    }
+
     /// Turns each image into one row of features: [`Op::Flatten`] or [`Op::GlobalAverage`].
     pub(crate) fn reduce(&mut self, op: Op) -> Result<(), FieldError> {
         // Flattening puts channels outermost: a last block that already lays them out so saves a copy.

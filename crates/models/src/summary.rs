@@ -22,7 +22,8 @@ pub struct Layer {
     pub output_shape: Vec<usize>,
     /// Numbers that the layer holds, running statistics included.
     pub parameters: usize,
-    /// How many of the parameters no gradient reaches: the running statistics of a batch norm.
+    /// How many of the parameters no gradient reaches: the running statistics of a batch norm, or all of
+    /// a frozen layer.
     pub non_trainable: usize,
     /// Multiply-adds of convolutions and dense layers for one image in the forward pass. The few
     /// operations of the other layers are left out.

@@ -104,17 +104,28 @@ impl Default for VggConfig {
 
 impl VggConfig {
     pub(crate) fn plan(&self, input: InputShape, num_classes: usize) -> Result<Blueprint, FieldError> {
-        check::rate("dropout", self.dropout)?;
-        self.batch_norm_constants.validate("batch_norm_constants")?;
         let mut plan = Plan::new(input, Style::Sequentials)?;
+        self.plan_stages(&mut plan)?;
+        self.plan_classifier(plan, num_classes)
+    }
+
+    /// Adds the convolutions of all stages.
+    pub(crate) fn plan_stages(&self, plan: &mut Plan) -> Result<(), FieldError> {
+        self.batch_norm_constants.validate("batch_norm_constants")?;
         let (field, stages) = self.chosen_stages()?;
         for (index, stage) in stages.iter().enumerate() {
             let field = match field {
                 "stages" => format!("stages[{index}]"),
                 _ => field.to_string(),
             };
-            self.plan_stage(&mut plan, &field, stage)?;
+            self.plan_stage(plan, &field, stage)?;
         }
+        Ok(())
+    }
+
+    /// Adds what comes after the stages, which completes the plan.
+    pub(crate) fn plan_classifier(&self, mut plan: Plan, num_classes: usize) -> Result<Blueprint, FieldError> {
+        check::rate("dropout", self.dropout)?;
         plan.reduce(match self.reduction {
             Reduction::Flatten => Op::Flatten,
             Reduction::GlobalAverage => Op::GlobalAverage,

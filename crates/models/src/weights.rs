@@ -1,88 +1,32 @@
-//! Weights as safetensors bytes, in PyTorch's layout and by its names. Bytes only: files are the
-//! caller's business.
+//! Weights in PyTorch's layout and by its names: written as safetensors, read from these or from PyTorch's own
+//! files. Bytes only: where files are is the caller's business.
 //!
 //! Reading is strict, because the bytes are not trusted: every tensor of the network and no other, as
-//! finite f32 numbers of the right shape, or a typed error and no network.
+//! finite f32 numbers of the right shape, or a typed error that lists what is wrong, and no network.
+
+mod error;
+mod file;
+mod header;
+mod pth;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Seek};
 
 use burn::module::Module;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 
+pub use error::WeightsError;
+pub use file::{NamedTensor, TensorFile, read_tensors};
+
 use crate::Model;
+use crate::slot::Slot;
 
 /// The one entry of the header's metadata, holding `name/version`. One, because the `safetensors` crate
 /// writes entries in the order of a hash map, and the same weights must give the same bytes.
 const METADATA_KEY: &str = "model";
 /// Version of the names and layouts.
 const VERSION: &str = "1";
-
-/// Weights that cannot be written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum WeightsError {
-    /// The bytes are not safetensors.
-    #[error("not a safetensors file: {0}")]
-    Format(#[from] SafeTensorError),
-    /// The weights belong to another kind of model, or to another version of this program.
-    #[error("expected weights of {expected}, found {found}")]
-    Model {
-        /// Model and version that the weights were wanted for.
-        expected: String,
-        /// Model and version that the header names.
-        found: String,
-    },
-    /// A tensor of the network is absent.
-    #[error("{name}: missing, expected {shape:?}")]
-    Missing {
-        /// Name of the tensor.
-        name: String,
-        /// Shape that it has in the network.
-        shape: Vec<usize>,
-    },
-    /// The network has no such tensor.
-    #[error("{name}: not a tensor of this network")]
-    Unexpected {
-        /// Name of the tensor.
-        name: String,
-    },
-    /// A tensor has another shape.
-    #[error("{name}: expected shape {expected:?}, found {found:?}")]
-    Shape {
-        /// Name of the tensor.
-        name: String,
-        /// Shape in the network.
-        expected: Vec<usize>,
-        /// Shape in the bytes.
-        found: Vec<usize>,
-    },
-    /// A tensor does not hold f32 numbers.
-    #[error("{name}: expected f32 numbers, found {found}")]
-    Dtype {
-        /// Name of the tensor.
-        name: String,
-        /// Type of its numbers.
-        found: String,
-    },
-    /// A number is infinite or not a number.
-    #[error("{name}: expected finite numbers, found {value} at {index}")]
-    NonFinite {
-        /// Name of the tensor.
-        name: String,
-        /// Place of the number in the tensor, in PyTorch's layout.
-        index: usize,
-        /// The number.
-        value: f32,
-    },
-    /// The device did not give the numbers out.
-    #[error("{name}: cannot be read from the device: {message}")]
-    Device {
-        /// Name of the tensor.
-        name: String,
-        /// What the backend says.
-        message: String,
-    },
-}
 
 /// Writes the weights of a network: the same bytes for the same weights.
 ///
@@ -129,7 +73,7 @@ pub fn to_safetensors(model: &Model) -> Result<Vec<u8>, WeightsError> {
 ///
 /// # Errors
 ///
-/// A [`WeightsError`] that names the tensor at fault.
+/// A [`WeightsError`] that names every tensor at fault.
 pub fn from_safetensors(mut model: Model, bytes: &[u8]) -> Result<Model, WeightsError> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let expected = title(&model);
@@ -141,20 +85,46 @@ pub fn from_safetensors(mut model: Model, bytes: &[u8]) -> Result<Model, Weights
     }
     let file = SafeTensors::deserialize(bytes)?;
     let mut tensors: BTreeMap<String, TensorView<'_>> = file.tensors().into_iter().collect();
+    let mut faults = Vec::new();
     for (name, mut slot) in model.slots() {
         let shape = slot.shape();
         let Some(tensor) = tensors.remove(&name) else {
-            return Err(WeightsError::Missing { name, shape });
+            faults.push(WeightsError::Missing { name, shape });
+            continue;
         };
         if let Some(norm) = name.strip_suffix(".running_mean") {
             tensors.remove(&format!("{norm}.num_batches_tracked"));
         }
-        slot.write(numbers(name, &shape, &tensor)?);
+        match numbers(name, &shape, &tensor) {
+            Ok(values) => slot.write(values),
+            Err(fault) => faults.push(fault),
+        }
     }
-    match tensors.pop_first() {
-        Some((name, _)) => Err(WeightsError::Unexpected { name }),
-        None => Ok(model),
+    faults.extend(tensors.into_keys().map(|name| WeightsError::Unexpected { name }));
+    WeightsError::of(faults)?;
+    Ok(model)
+}
+
+/// Fills the slots of a part of a network from a file, in which tensors of other parts may be, too: those whose
+/// name `others` accepts.
+pub(crate) fn fill(
+    mut slots: Vec<(String, Slot<'_>)>,
+    file: &mut TensorFile<impl Read + Seek>,
+    others: impl Fn(&str) -> bool,
+) -> Result<(), WeightsError> {
+    let mut faults: Vec<_> = slots.iter().filter_map(|(name, slot)| file.fault(name, &slot.shape())).collect();
+    let is_known = |name: &str| others(name) || slots.iter().any(|(known, _)| known == name);
+    let unexpected = file.names().filter(|name| !is_known(name)).map(str::to_owned);
+    faults.extend(unexpected.map(|name| WeightsError::Unexpected { name }));
+    WeightsError::of(faults)?;
+    let mut faults = Vec::new();
+    for (name, slot) in &mut slots {
+        match file.read(name) {
+            Ok(values) => slot.write(values),
+            Err(fault) => faults.push(fault),
+        }
     }
+    WeightsError::of(faults)
 }
 
 /// The metadata's value: which names and layouts the tensors have.

@@ -19,6 +19,14 @@ pub enum Error {
     /// Weights cannot be written or read.
     #[error(transparent)]
     Weights(#[from] models::WeightsError),
+    /// A file does not hold the weights of the base that an experiment asks for.
+    #[error("{}: {message}", path.display())]
+    Pretrained {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        message: String,
+    },
     /// A file cannot be written or read.
     #[error("{}: {action}: {source}", path.display())]
     Io {
@@ -100,7 +108,7 @@ impl Error {
             | Self::Data(data::DataError::Split(_) | data::DataError::ClassNames { .. }) => 2,
             Self::Data(data::DataError::Io { source, .. }) if source.kind() != std::io::ErrorKind::NotFound => 4,
             Self::Io { .. } => 4,
-            Self::Data(_) | Self::Weights(_) | Self::Malformed { .. } => 3,
+            Self::Data(_) | Self::Weights(_) | Self::Pretrained { .. } | Self::Malformed { .. } => 3,
             Self::Diverged { .. } => 5,
             Self::Backend(_) => 6,
             Self::Several { .. } => 7,

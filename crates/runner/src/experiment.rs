@@ -21,6 +21,7 @@ mod overrides;
 mod parse;
 mod paths;
 mod phase;
+mod pretrained;
 mod resolved;
 mod schedule;
 mod ser;
@@ -42,6 +43,7 @@ pub use self::{
     origin::{Origin, Position, Source},
     overrides::Overrides,
     phase::{Augmentation, Phase},
+    pretrained::PretrainedWeights,
     resolved::{Origins, Resolved},
     schedule::{AfterWarmup, Cosine, OneCycle, Schedule, Step, Warmup},
     sweep::{Bound, Direction, Domain, Parameters, Range, Scale, Sweep, SweepKind},
@@ -78,8 +80,8 @@ pub struct Experiment {
 
 /// Reads an experiment file and everything that it extends, and applies the command line.
 ///
-/// Reads no other file and no environment variable; see [`DataConfig::dir`] for the one folder that a
-/// file may name.
+/// Reads no other file and no environment variable; see [`DataConfig::dir`] and
+/// [`models::TransferConfig::weights`] for what a file may name.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! From an experiment file to a run directory: the only crate that knows all the others.
 //!
 //! Imports point one way, but that `error` wraps the error of `experiment`: `error` ← `metrics` ← `experiment` ← `backend` ← `train`, `evaluate` ←
-//! `run_dir`, `provenance`, `progress`, `tables` ← `report` ← `trip` ← `cli`. The binary is [`cli::main`].
+//! `transfer`, `run_dir`, `provenance`, `progress`, `tables` ← `report` ← `trip` ← `cli`. The binary is [`cli::main`].
 
 pub mod backend;
 pub mod cli;
@@ -19,4 +19,5 @@ pub mod seeds;
 pub mod sweep;
 pub mod tables;
 pub mod train;
+pub mod transfer;
 pub mod trip;

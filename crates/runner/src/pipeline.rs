@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use data::{Augmenter, DataFiles, Dataset, Loader, LoaderConfig, LocateOptions, Normalizer, Order, Part, Source};
+use data::{
+    Augmenter, DataFiles, Dataset, Features, Loader, LoaderConfig, LocateOptions, Normalizer, Order, Part, Source,
+};
 use models::InputShape;
 
 use crate::{
@@ -24,6 +26,8 @@ pub struct TrainingData {
     pub valid: Vec<usize>,
     /// Fitted on those that train.
     pub normalizer: Arc<Normalizer>,
+    input: InputShape,
+    features: Option<Arc<Features>>,
 }
 
 /// Finds or fetches the data set that the experiment names.
@@ -67,13 +71,28 @@ impl TrainingData {
             split.valid.truncate(limit);
         }
         let normalizer = config.normalize.fit(&dataset, &split.train);
-        Ok(Self { dataset, train: split.train, valid: split.valid, normalizer: Arc::new(normalizer) })
+        let files_shape = InputShape { channels: dataset.channels(), height: dataset.height(), width: dataset.width() };
+        Ok(Self {
+            input: config.prepared_shape(files_shape),
+            dataset,
+            train: split.train,
+            valid: split.valid,
+            normalizer: Arc::new(normalizer),
+            features: None,
+        })
     }
 
-    /// Size of the images.
+    /// The same with what a frozen base makes of the images in their place: of those that train, then of those that
+    /// validate.
+    #[must_use]
+    pub fn with_features(self, features: Features) -> Self {
+        Self { features: Some(Arc::new(features)), ..self }
+    }
+
+    /// Size of the images once they are resized and scaled.
     #[must_use]
     pub fn input_shape(&self) -> InputShape {
-        InputShape { channels: self.dataset.channels(), height: self.dataset.height(), width: self.dataset.width() }
+        self.input
     }
 
     /// One pair of loaders per phase.
@@ -106,9 +125,16 @@ impl TrainingData {
             ..LoaderConfig::default()
         };
         let valid = eval_config(experiment);
+        if let Some(features) = &self.features {
+            let loader = |rows, config| Loader::of_features(Arc::clone(features), rows, config);
+            let (trains, all) = (self.train.len(), self.train.len() + self.valid.len());
+            return PhaseLoaders {
+                train: loader((0..trains).collect(), train),
+                valid: (!self.valid.is_empty()).then(|| loader((trains..all).collect(), valid)),
+            };
+        }
         let loader = |indices: &[usize], augmenter, config| {
-            let (dataset, normalizer) = (Arc::clone(&self.dataset), Arc::clone(&self.normalizer));
-            Loader::new(dataset, indices.to_vec(), normalizer, augmenter, config)
+            image_loader(&self.dataset, indices.to_vec(), &self.normalizer, augmenter, &experiment.data, config)
         };
         PhaseLoaders {
             train: loader(&self.train, self.augmenter(experiment, phase), train),
@@ -137,11 +163,27 @@ pub fn test_data(
     }
     let dataset = Arc::new(dataset);
     let indices = (0..dataset.len()).collect();
-    let loader = Loader::new(Arc::clone(&dataset), indices, Arc::clone(normalizer), None, eval_config(experiment));
+    let loader = image_loader(&dataset, indices, normalizer, None, &experiment.data, eval_config(experiment));
     Ok((dataset, loader))
 }
 
-fn eval_config(experiment: &Experiment) -> LoaderConfig {
+/// A loader of images, prepared as the experiment says.
+pub(crate) fn image_loader(
+    dataset: &Arc<Dataset>,
+    indices: Vec<usize>,
+    normalizer: &Arc<Normalizer>,
+    augmenter: Option<(Augmenter, u64)>,
+    data: &DataConfig,
+    config: LoaderConfig,
+) -> Loader {
+    let loader = Loader::new(Arc::clone(dataset), indices, Arc::clone(normalizer), augmenter, config);
+    match data.resize {
+        Some([height, width]) => loader.resized((height, width)),
+        None => loader,
+    }
+}
+
+pub(crate) fn eval_config(experiment: &Experiment) -> LoaderConfig {
     LoaderConfig {
         batch_size: experiment.training.eval_batch_size,
         workers: experiment.data.workers,

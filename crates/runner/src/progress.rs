@@ -1,13 +1,15 @@
 //! What a person sees on stderr while a run goes on.
 
-use std::io::IsTerminal;
+use std::{cell::Cell, io::IsTerminal};
 
 use clap::ValueEnum;
+use data::Part;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     metrics::EpochRow,
     train::{Event, Rank, Step},
+    transfer::Extraction,
 };
 
 /// How progress is shown.
@@ -41,6 +43,8 @@ impl ProgressMode {
 pub struct Display {
     mode: ProgressMode,
     bar: ProgressBar,
+    /// Images whose features were computed when that was last shown.
+    extracted: Cell<usize>,
 }
 
 impl Display {
@@ -60,7 +64,7 @@ impl Display {
                 .expect("a fixed template")
                 .progress_chars("=> "),
         );
-        Self { mode, bar }
+        Self { mode, bar, extracted: Cell::new(0) }
     }
 
     /// A line about the run as a whole.
@@ -80,6 +84,33 @@ impl Display {
                 self.bar.reset();
                 self.say(&epoch_line(row, *rank, epochs));
             }
+        }
+    }
+
+    /// Shows how far the computation of features has come.
+    pub fn extraction(&self, extraction: Extraction) {
+        let Extraction { part, done, total } = extraction;
+        let part = match part {
+            Part::Train => "training",
+            Part::Test => "test",
+        };
+        if self.bar.length() != Some(total as u64) || done <= 1 {
+            self.bar.reset();
+            self.bar.set_length(total as u64);
+            self.bar.set_prefix(format!("features of {part} images"));
+            self.bar.set_message("");
+        }
+        self.bar.set_position(done as u64);
+        // A line for every tenth, where there is no bar.
+        let tenth = |done: usize| 10 * done / total.max(1);
+        let before = self.extracted.replace(done);
+        if self.mode == ProgressMode::Plain && (before > done || tenth(before) < tenth(done)) {
+            self.say(&format!("features of {part} images: {done} of {total}"));
+        }
+        if done >= total {
+            self.extracted.set(0);
+            self.bar.set_length(0);
+            self.bar.reset();
         }
     }
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use data::DataFiles;
 use serde::Serialize;
 
-use crate::backend::Backend;
+use crate::{backend::Backend, transfer::FeaturesRecord};
 
 /// The record in `environment.json`, written before the first step.
 #[derive(Clone, Debug, Serialize)]
@@ -36,6 +36,9 @@ pub struct Environment {
     pub data_origin: String,
     /// Its files.
     pub data: Vec<DataRecord>,
+    /// What the features of a frozen base depend on, for a model that has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeaturesRecord>,
 }
 
 /// A data file.
@@ -57,7 +60,7 @@ impl Environment {
             commit: git(folder, &["rev-parse", "HEAD"]),
             dirty: git(folder, &["status", "--porcelain"]).map(|changes| !changes.is_empty()),
             version: env!("CARGO_PKG_VERSION"),
-            burn: locked_version("burn"),
+            burn: burn_version(),
             platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
             cpu: cpu_name(),
             threads: rayon::current_num_threads(),
@@ -66,6 +69,7 @@ impl Environment {
             data_set: files.name.clone(),
             data_origin: files.origin().to_string(),
             data: files.files().iter().map(record).collect(),
+            features: None,
         }
     }
 }
@@ -90,6 +94,11 @@ fn record(file: &data::VerifiedFile) -> DataRecord {
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Version of Burn that this program was built with.
+pub(crate) fn burn_version() -> String {
+    locked_version("burn")
 }
 
 /// The version of a package in the lockfile that this program was built from.

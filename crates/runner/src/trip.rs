@@ -23,6 +23,7 @@ use crate::{
     run_dir::{RunDir, RunName, State, Summary},
     tables,
     train::{self, Event},
+    transfer::{self, FrozenBase},
 };
 
 /// What to run, and where its results go.
@@ -64,15 +65,22 @@ pub fn run(request: &Request<'_>, display: &Display) -> Result<Finished, Error> 
     let experiment = &request.resolved.experiment;
     let backend = backend::select(experiment.training.backend)?;
     let files = pipeline::locate(&experiment.data, request.locate.clone())?;
+    let base = FrozenBase::open(experiment, &files, &backend, &request.locate)?;
     let data = TrainingData::load(&files, &experiment.data)?;
     let model = experiment
         .model
         .summary(data.input_shape(), data.dataset.num_classes())
         .map_err(|fault| request.resolved.invalid(&format!("model.{}", fault.field), &fault.message))?;
 
+    let data = transfer::training_data(base.as_ref(), data, experiment, &mut |extraction| {
+        display.extraction(extraction);
+        Ok(())
+    })?;
+
     let run = RunDir::create(request.results_dir, &experiment.name, &run_name(request, &backend))?;
     let mut keeper = StatusKeeper::start(&run, experiment)?;
-    let trip = Trip { request, experiment, backend: &backend, files: &files, data: &data, model: &model, run: &run };
+    let (base, backend, files) = (base.as_ref(), &backend, &files);
+    let trip = Trip { request, experiment, backend, files, base, data: &data, model: &model, run: &run };
     let finished = trip.train_and_test(display, &mut keeper, start);
     display.finish();
     // After a failure, too: what was computed can be looked at.
@@ -91,6 +99,7 @@ struct Trip<'a> {
     experiment: &'a Experiment,
     backend: &'a Backend,
     files: &'a data::DataFiles,
+    base: Option<&'a FrozenBase>,
     data: &'a TrainingData,
     model: &'a models::Summary,
     run: &'a RunDir,
@@ -105,7 +114,9 @@ impl Trip<'_> {
     ) -> Result<Summary, Error> {
         let experiment = self.experiment;
         self.run.write_config(&self.request.resolved.to_toml())?;
-        self.run.write_environment(&Environment::gather(self.request.source, self.backend, self.files))?;
+        let features = self.base.map(|base| base.record().clone());
+        let environment = Environment::gather(self.request.source, self.backend, self.files);
+        self.run.write_environment(&Environment { features, ..environment })?;
         introduce(display, experiment, self.backend, self.data, self.model);
 
         let classes = self.data.dataset.num_classes();
@@ -126,7 +137,12 @@ impl Trip<'_> {
         display.finish();
 
         let test_start = Instant::now();
-        let (test, loader) = pipeline::test_data(self.files, experiment, &self.data.normalizer)?;
+        let normalizer = &self.data.normalizer;
+        let (test, loader) = transfer::test_data(self.base, self.files, experiment, normalizer, &mut |extraction| {
+            display.extraction(extraction);
+            Ok(())
+        })?;
+        display.finish();
         let predictions = evaluate(&trained.model, &loader, 0, &self.backend.device);
         let loss = predictions.tally.loss();
         if !loss.is_finite() {

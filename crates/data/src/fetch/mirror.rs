@@ -7,7 +7,7 @@ use std::{
 
 use ureq::Agent;
 
-use super::{Deadlines, FetchError, job::Job};
+use super::{Deadlines, FetchError, Progress, job::Job};
 
 const USER_AGENT: &str = concat!("burn-image-suite/", env!("CARGO_PKG_VERSION"));
 const MAX_REDIRECTS: u32 = 5;
@@ -16,29 +16,40 @@ const MIN_BYTES_PER_SECOND: u64 = 4 << 10;
 
 /// Supplies what is missing from the folder `url`, file by file.
 pub(super) fn supply(job: &mut Job<'_>, url: &str) -> Result<(), FetchError> {
-    let agent = agent(&job.deadlines);
     while let Some(file) = job.next() {
-        let limit = most_compressed(file.bytes);
         let url = format!("{}/{}.gz", url.trim_end_matches('/'), file.name);
-        let response = agent.get(&url).call().map_err(|error| match error {
-            ureq::Error::StatusCode(status) => FetchError::Status { file: file.name, status },
-            error => FetchError::Http { file: file.name, source: Box::new(error) },
-        })?;
-        let body = response.into_body();
-        if body.mime_type() == Some("text/html") {
-            return Err(FetchError::Html { file: file.name });
-        }
-        let announced = body.content_length();
-        if let Some(announced) = announced.filter(|&it| it > limit) {
-            return Err(FetchError::TooLarge { file: file.name, limit, announced });
-        }
-        let bar = job.progress.download(file.name, announced);
-        let reader = Paced::new(body.into_reader().take(limit), job.deadlines.stall);
-        let result = job.put(file, bar.wrap_read(reader));
-        bar.finish_and_clear();
-        result?;
+        let (deadlines, progress) = (job.deadlines, job.progress);
+        get(&url, file.name, most_compressed(file.bytes), &deadlines, progress, |reader| job.put(file, reader))?;
     }
     Ok(())
+}
+
+/// Gets one file of at most `limit` bytes and hands its bytes to `put`.
+pub(super) fn get<T>(
+    url: &str,
+    name: &'static str,
+    limit: u64,
+    deadlines: &Deadlines,
+    progress: Progress,
+    put: impl FnOnce(&mut dyn Read) -> Result<T, FetchError>,
+) -> Result<T, FetchError> {
+    let response = agent(deadlines).get(url).call().map_err(|error| match error {
+        ureq::Error::StatusCode(status) => FetchError::Status { file: name, status },
+        error => FetchError::Http { file: name, source: Box::new(error) },
+    })?;
+    let body = response.into_body();
+    if body.mime_type() == Some("text/html") {
+        return Err(FetchError::Html { file: name });
+    }
+    let announced = body.content_length();
+    if let Some(announced) = announced.filter(|&it| it > limit) {
+        return Err(FetchError::TooLarge { file: name, limit, announced });
+    }
+    let bar = progress.download(name, announced);
+    let reader = Paced::new(body.into_reader().take(limit), deadlines.stall);
+    let result = put(&mut bar.wrap_read(reader));
+    bar.finish_and_clear();
+    result
 }
 
 fn agent(deadlines: &Deadlines) -> Agent {

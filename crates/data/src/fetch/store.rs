@@ -43,17 +43,27 @@ impl Store {
 
     /// Writes the decompressed bytes of `file` under its name if they are right; otherwise nothing.
     pub(super) fn put(&self, file: &FileInfo, reader: impl Read) -> Result<(), CopyError<DataError>> {
-        let path = self.folder.join(file.name);
+        self.put_with(file.name, |sink| copy_verified(reader, file, sink))
+    }
+
+    /// Writes under a name what `copy` hands to the sink that it gets, if it succeeds; otherwise nothing.
+    pub(super) fn put_with<T>(
+        &self,
+        name: &str,
+        copy: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), DataError>) -> Result<T, CopyError<DataError>>,
+    ) -> Result<T, CopyError<DataError>> {
+        let path = self.folder.join(name);
         let failed = |error| CopyError::Sink(DataError::io("cannot write", &path)(error));
         let mut temporary =
             tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(&self.folder).map_err(failed)?;
-        copy_verified(reader, file, |bytes| temporary.write_all(bytes).map_err(DataError::io("cannot write", &path)))?;
+        let copied =
+            copy(&mut |bytes: &[u8]| temporary.write_all(bytes).map_err(DataError::io("cannot write", &path)))?;
         temporary.as_file().sync_all().map_err(failed)?;
         temporary.persist(&path).map_err(|error| failed(error.error))?;
         // The new name is in the folder, which is flushed on its own.
         #[cfg(unix)]
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Ok(())
+        Ok(copied)
     }
 
     /// A folder for work in progress; it goes away with the returned value.

@@ -19,11 +19,11 @@ use super::{
 /// Samples that are trained on or evaluated together.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Normalised pixels.
+    /// Normalised pixels, or features.
     ///
     /// # Shapes
     ///
-    /// `[batch, 1, height, width]`
+    /// `[batch, channels, height, width]`
     pub images: Tensor<4>,
     /// Classes.
     ///
@@ -108,8 +108,8 @@ impl Iterator for Batches {
         let Prepared { pixels, labels } = self.prepared(self.next);
         self.next += 1;
 
-        let (height, width) = self.plan.image_size();
-        let images = TensorData::new(pixels, [labels.len(), 1, height, width]);
+        let [channels, height, width] = self.plan.shape();
+        let images = TensorData::new(pixels, [labels.len(), channels, height, width]);
         let targets = labels.iter().map(|&label| i32::from(label)).collect();
         let targets = TensorData::new(targets, [labels.len()]);
         Some(Batch {

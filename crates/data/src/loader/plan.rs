@@ -5,15 +5,43 @@ use std::sync::Arc;
 use crate::{
     augment::{Augmenter, DrawKey},
     dataset::Dataset,
+    features::Features,
     normalize::Normalizer,
+    resize::Resize,
 };
 
-/// What happens to a sample on its way into a batch.
-#[derive(Debug)]
-pub(super) struct Preparation {
+/// Where samples come from, and what happens to them on their way into a batch.
+#[derive(Clone, Debug)]
+pub(super) enum Preparation {
+    Images(Images),
+    /// As they are.
+    Features(Arc<Features>),
+}
+
+/// Images, and in this order what is done to each.
+#[derive(Clone, Debug)]
+pub(super) struct Images {
     pub(super) dataset: Arc<Dataset>,
-    pub(super) normalizer: Arc<Normalizer>,
     pub(super) augmentation: Option<(Augmenter, u64)>,
+    pub(super) resize: Option<Resize>,
+    pub(super) normalizer: Arc<Normalizer>,
+}
+
+impl Preparation {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Images(images) => images.dataset.len(),
+            Self::Features(features) => features.len(),
+        }
+    }
+}
+
+impl Images {
+    /// Height and width before and after resizing.
+    fn sizes(&self) -> [(usize, usize); 2] {
+        let from = (self.dataset.height(), self.dataset.width());
+        [from, self.resize.as_ref().map_or(from, Resize::size)]
+    }
 }
 
 /// The samples of one epoch in their order, cut into batches.
@@ -28,7 +56,7 @@ pub(super) struct Plan {
 /// A batch in plain memory.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// `[labels.len(), 1, height, width]`, flat.
+    /// `[labels.len(), channels, height, width]`, flat.
     pub(super) pixels: Vec<f32>,
     pub(super) labels: Vec<u8>,
 }
@@ -42,33 +70,52 @@ impl Plan {
         self.indices.len().div_ceil(self.batch_size)
     }
 
-    /// Height and width of an image.
-    pub(super) fn image_size(&self) -> (usize, usize) {
-        let dataset = &self.preparation.dataset;
-        (dataset.height(), dataset.width())
+    /// Channels, height and width of a sample.
+    pub(super) fn shape(&self) -> [usize; 3] {
+        match &*self.preparation {
+            Preparation::Images(images) => {
+                let [_, (height, width)] = images.sizes();
+                [images.normalizer.channels(), height, width]
+            }
+            Preparation::Features(features) => features.shape(),
+        }
     }
 
     /// Makes batch number `batch`, which depends on nothing but the plan.
     pub(super) fn prepare(&self, batch: usize) -> Prepared {
-        let Preparation { dataset, normalizer, augmentation } = &*self.preparation;
         let start = batch * self.batch_size;
         let end = (start + self.batch_size).min(self.indices.len());
         let indices = &self.indices[start..end];
+        match &*self.preparation {
+            Preparation::Images(images) => self.images(images, indices),
+            Preparation::Features(features) => Prepared {
+                pixels: indices.iter().flat_map(|&index| features.row(index)).copied().collect(),
+                labels: indices.iter().map(|&index| features.label(index)).collect(),
+            },
+        }
+    }
 
-        let size = dataset.height() * dataset.width();
+    fn images(&self, images: &Images, indices: &[usize]) -> Prepared {
+        let Images { dataset, augmentation, resize, normalizer } = images;
+        let [from, to] = images.sizes().map(|(height, width)| height * width);
+        let size = to * normalizer.channels();
         let mut pixels = vec![0.0; indices.len() * size];
-        let (mut raw, mut augmented) = (vec![0.0; size], vec![0.0; size]);
+        let (mut raw, mut augmented, mut resized) = (vec![0.0; from], vec![0.0; from], vec![0.0; to]);
         for (&index, out) in indices.iter().zip(pixels.chunks_exact_mut(size)) {
             for (raw, &pixel) in raw.iter_mut().zip(dataset.image(index)) {
                 *raw = f32::from(pixel);
             }
+            let mut image = &raw;
             if let Some((augmenter, seed)) = augmentation {
                 let key = DrawKey { seed: *seed, epoch: self.epoch, index: index as u64 };
-                augmenter.apply(key, &raw, &mut augmented);
-                normalizer.apply(&augmented, out);
-            } else {
-                normalizer.apply(&raw, out);
+                augmenter.apply(key, image, &mut augmented);
+                image = &augmented;
             }
+            if let Some(resize) = resize {
+                resize.apply(image, &mut resized);
+                image = &resized;
+            }
+            normalizer.apply(image, out);
         }
         Prepared { pixels, labels: indices.iter().map(|&index| dataset.label(index)).collect() }
     }

@@ -5,8 +5,10 @@ mod configs;
 mod counts;
 mod devices;
 mod fused;
+mod pth;
 mod seeds;
 mod torch;
+mod transfer;
 mod weights;
 
 use burn::tensor::{Device, Tensor, TensorData};

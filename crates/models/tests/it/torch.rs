@@ -12,7 +12,9 @@ use std::process::Command;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use models::{InputShape, Model, ModelConfig, from_safetensors, to_safetensors};
+use models::{
+    InputShape, Model, ModelConfig, TensorFile, TransferConfig, VggVariant, from_safetensors, to_safetensors,
+};
 use serde_json::json;
 
 use crate::{every_kind, forward_in_training, images, values};
@@ -37,6 +39,40 @@ fn pytorch_computes_the_same_logits() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let largest = cases.iter().map(Case::check).fold(0.0, f32::max);
     note(&format!("{} networks compared with PyTorch: logits differ by at most {largest:e}", cases.len()));
+}
+
+/// A VGG19 with torchvision's names and weights of PyTorch's own, saved in both of PyTorch's formats.
+#[test]
+fn pytorch_files_give_pytorchs_features() {
+    let Some(python) = python_with_torch() else {
+        return;
+    };
+    let root = tempfile::tempdir().unwrap();
+    let shape = InputShape { channels: 3, height: 64, width: 64 };
+    let input = || images(2, shape, &Device::flex());
+    let bytes: Vec<u8> = values(input()).into_iter().flat_map(f32::to_le_bytes).collect();
+    fs::write(root.path().join("images.bin"), bytes).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/torch_vgg19.py");
+    let output = Command::new(python).arg(script).arg(root.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let expected = fs::read(root.path().join("features.bin")).unwrap();
+    let (expected, _) = expected.as_chunks::<4>();
+    let expected: Vec<f32> = expected.iter().map(|&word| f32::from_le_bytes(word)).collect();
+    let scale = expected.iter().fold(0.0, |most: f32, value| most.max(value.abs()));
+    assert!(scale > 0.1, "features that are all but zero would prove nothing: {scale}");
+    for file in ["vgg19.pth", "vgg19_legacy.pth"] {
+        let path = root.path().join(file);
+        let mut tensors = TensorFile::open(fs::File::open(path).unwrap()).unwrap();
+        let base = TransferConfig::new(VggVariant::Vgg19, "").base(&mut tensors).unwrap();
+        let found = values(base.forward(input()));
+        assert_eq!(found.len(), expected.len());
+        let differences = found.iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
+        let largest = differences.fold(0.0, |largest, difference| {
+            assert!(difference < TOLERANCE, "{file}: features differ by {difference}");
+            f32::max(difference, largest)
+        });
+        note(&format!("{file}: features of VGG19, up to {scale}, differ from PyTorch's by at most {largest:e}"));
+    }
 }
 
 struct Case {

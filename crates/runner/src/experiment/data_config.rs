@@ -31,6 +31,9 @@ pub struct DataConfig {
     /// How pixels are scaled; fitted on the training part. Default unit: 0–255 becomes 0–1.
     #[serde(default = "unit")]
     pub normalize: Normalize,
+    /// Height and width that images are resized to, bilinearly, before they are scaled. Default: as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<[usize; 2]>,
     /// The first so many images of the training part and of the validation part. Default all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_samples: Option<usize>,
@@ -60,6 +63,9 @@ const REGISTRY_IMAGES: InputShape = InputShape { channels: 1, height: 28, width:
 /// Training images of each of the registry's data sets.
 const REGISTRY_TRAIN: usize = 60_000;
 
+/// The largest side that images are resized to: four times what networks for ImageNet are made for.
+const MAX_SIDE: usize = 1024;
+
 /// A class label is a byte.
 const MAX_CLASSES: usize = 256;
 
@@ -69,7 +75,14 @@ impl DataConfig {
     #[must_use]
     pub fn known_shape(&self) -> Option<(InputShape, usize)> {
         let info = data::find(self.name.as_deref()?)?;
-        Some((REGISTRY_IMAGES, info.class_names.len()))
+        Some((self.prepared_shape(REGISTRY_IMAGES), info.class_names.len()))
+    }
+
+    /// The shape that grey images have once they are resized and scaled.
+    #[must_use]
+    pub fn prepared_shape(&self, images: InputShape) -> InputShape {
+        let [height, width] = self.resize.unwrap_or([images.height, images.width]);
+        InputShape { channels: self.normalize.channels(), height, width }
     }
 
     pub(super) fn check(&self, checks: &mut Checks) {
@@ -98,6 +111,18 @@ impl DataConfig {
             }
         }
         checks.within("data.workers", self.workers, ..=256);
+        self.check_resize(checks);
+    }
+
+    fn check_resize(&self, checks: &mut Checks) {
+        let Some(sides) = self.resize else { return };
+        for (index, side) in sides.into_iter().enumerate() {
+            checks.within(&format!("data.resize.{index}"), side, 1..=MAX_SIDE);
+        }
+        if self.normalize == Normalize::PerFeature {
+            let message = "per_feature is fitted at each position of the images as they are; leave out data.resize";
+            checks.fail("data.normalize", message);
+        }
     }
 
     fn check_class_names(&self, names: &[String], checks: &mut Checks) {
@@ -131,6 +156,7 @@ mod tests {
                 class_names: None,
                 split: Split::None,
                 normalize: Normalize::Unit,
+                resize: None,
                 train_samples: None,
                 test_samples: None,
                 workers: 0,

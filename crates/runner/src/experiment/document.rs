@@ -27,7 +27,7 @@ pub(super) struct Document {
     #[expect(dead_code, reason = "serde names it in errors")]
     extends: Option<IgnoredAny>,
     pub(super) data: DataConfig,
-    model: ModelConfig,
+    pub(super) model: ModelConfig,
     optimizer: Optimizer,
     #[serde(default)]
     schedule: Schedule,
@@ -93,8 +93,22 @@ impl Document {
             checks.fail(format!("augment.{}", error.field), error.message);
         }
         self.check_phases(checks);
+        self.check_transfer(checks);
         if let Some(sweep) = &self.sweep {
             sweep.check(&self.training, &self.data.split, checks);
+        }
+    }
+
+    fn check_transfer(&self, checks: &mut Checks) {
+        if !matches!(self.model, ModelConfig::Transfer(_)) {
+            return;
+        }
+        if self.sweep.is_some() {
+            checks.fail("sweep", "cannot be made of a transfer: its fits would need the features of its images");
+        }
+        if !self.augment.is_identity() {
+            let message = "a transfer computes the features of each image once, so that its images cannot vary";
+            checks.fail("augment", message);
         }
     }
 

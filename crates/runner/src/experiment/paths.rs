@@ -1,4 +1,4 @@
-//! The folders that an experiment file may name.
+//! The folders and files that an experiment file may name.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -12,7 +12,7 @@ pub(super) fn root(file: &Path) -> PathBuf {
     repository.unwrap_or(dir).to_path_buf()
 }
 
-/// The absolute path of `data.dir`.
+/// The absolute path of what the value of `key` names; `flag` is how to name it on the command line.
 ///
 /// A flag's path starts from the working directory. A file's relative path starts from the file and stays
 /// within `root`, so that a file that is moved does not read from wherever its `..` then lead; a folder
@@ -21,17 +21,17 @@ pub(super) fn root(file: &Path) -> PathBuf {
 /// # Errors
 ///
 /// A relative path that leaves `root`; a path that is not UTF-8, which TOML could not repeat.
-pub(super) fn data_dir(dir: &Path, origin: &Origin, root: &Path) -> Result<PathBuf, Problem> {
-    let at = |message: String| Problem::at(origin, format!("data.dir: {message}"));
+pub(super) fn absolute(key: &str, flag: &str, path: &Path, origin: &Origin, root: &Path) -> Result<PathBuf, Problem> {
+    let at = |message: String| Problem::at(origin, format!("{key}: {message}"));
     let base = match origin {
         Origin::File { source, .. } => source.dir.canonicalize(),
         Origin::CommandLine(_) | Origin::Default => std::env::current_dir(),
     };
     let base = base.map_err(|error| at(format!("cannot find the folder that it starts from: {error}")))?;
-    let absolute = tidy(&base.join(dir));
-    if matches!(origin, Origin::File { .. }) && dir.is_relative() && !absolute.starts_with(root) {
-        let message = format!("{} is outside of {}", dir.display(), root.display());
-        return Err(at(message).help("name a folder elsewhere by its absolute path, or with --data-dir"));
+    let absolute = tidy(&base.join(path));
+    if matches!(origin, Origin::File { .. }) && path.is_relative() && !absolute.starts_with(root) {
+        let message = format!("{} is outside of {}", path.display(), root.display());
+        return Err(at(message).help(format!("name what lies elsewhere by its absolute path, or with {flag}")));
     }
     if absolute.to_str().is_none() {
         return Err(at(format!("{} is not UTF-8", absolute.display())));

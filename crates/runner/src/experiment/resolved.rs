@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
+use models::ModelConfig;
+
 use super::{
     ConfigError, Experiment,
     document::Document,
     error::Problem,
     node::{KIND, Node, Value},
     origin::Origin,
-    paths::data_dir,
+    paths::absolute,
     phase::Augmentation,
+    pretrained::PretrainedWeights,
     ser, write,
 };
 
@@ -164,10 +167,18 @@ fn is_below(key: &str, table: &str) -> bool {
     key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Checks a document against its ranges and makes `data.dir` absolute.
+/// Checks a document against its ranges and makes the paths in it absolute.
 pub(super) fn experiment(mut document: Document, origins: &Origins, root: &Path) -> Result<Experiment, ConfigError> {
     if let Some(dir) = document.data.dir.take() {
-        document.data.dir = Some(data_dir(&dir, &origins.of("data.dir"), root)?);
+        document.data.dir = Some(absolute("data.dir", "--data-dir", &dir, &origins.of("data.dir"), root)?);
+    }
+    if let ModelConfig::Transfer(model) = &mut document.model
+        && PretrainedWeights::find(&model.weights).is_none()
+    {
+        const KEY: &str = "model.weights";
+        let path = absolute(KEY, "--set model.weights=PATH", Path::new(&model.weights), &origins.of(KEY), root)?;
+        // It is made of a file's text or a flag's, and a folder's name that was checked.
+        model.weights = path.to_string_lossy().into_owned();
     }
     Experiment::try_from(document).map_err(|found| {
         let problems = found.iter().map(|invalid| problem(origins, &invalid.key, &invalid.message));

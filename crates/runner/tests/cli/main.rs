@@ -7,3 +7,4 @@ mod runs;
 mod seeds;
 mod suite;
 mod sweeps;
+mod transfer;

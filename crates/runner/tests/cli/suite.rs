@@ -123,7 +123,7 @@ pub(crate) fn repository() -> PathBuf {
 }
 
 /// Brings Fashion-MNIST into the user's cache, once for all tests.
-fn fetched() {
+pub(crate) fn fetched() {
     static FETCHED: Once = Once::new();
     FETCHED.call_once(|| {
         let output = Command::new(env!("CARGO_BIN_EXE_runner"))

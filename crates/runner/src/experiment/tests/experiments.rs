@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Name, parameters, batch size, and epochs of each phase. A new experiment needs a row here.
-const EXPERIMENTS: [(&str, usize, usize, &[usize]); 13] = [
+const EXPERIMENTS: [(&str, usize, usize, &[usize]); 17] = [
     ("ann_digits", 105_130, 100, &[30]),
     ("ann_fashion", 105_130, 100, &[30]),
     ("cnn1", 693_962, 256, &[10]),
@@ -21,6 +21,10 @@ const EXPERIMENTS: [(&str, usize, usize, &[usize]); 13] = [
     ("dense_deep", 286_810, 32, &[10]),
     ("grid_digits", 32_430, 256, &[30]),
     ("grid_fashion", 15_910, 256, &[30]),
+    ("vgg16_transfer_64", 14_714_688 + 1_054_218, 256, &[50]),
+    ("vgg16_transfer_64_as_published", 14_714_688 + 1_054_218, 256, &[50]),
+    ("vgg19_transfer", 20_024_384 + 4_199_946, 256, &[50]),
+    ("vgg19_transfer_as_published", 20_024_384 + 4_199_946, 256, &[50]),
     ("vgg_small", 147_834, 128, &[15]),
 ];
 
@@ -78,5 +82,22 @@ fn augmented_runs_are_their_plain_runs_and_a_second_phase() {
         assert_eq!(augmented.phases[1].augment, Augmentation::On);
         assert_eq!(augmented.phases[1].steps_per_epoch, Some(187));
         assert!(!augmented.augment.valid, "validation measures what the test will");
+    }
+}
+
+#[test]
+fn transfers_as_published_differ_in_scaling_alone() {
+    for name in ["vgg16_transfer_64", "vgg19_transfer"] {
+        let right = experiment(name).experiment;
+        let mut published = experiment(&format!("{name}_as_published")).experiment;
+        let pixels = |normalize| match normalize {
+            data::Normalize::Imagenet { pixels, .. } => pixels,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!(pixels(right.data.normalize), data::Pixels::Bytes);
+        assert_eq!(pixels(published.data.normalize), data::Pixels::Unit);
+        published.data.normalize = right.data.normalize;
+        assert_eq!((&published.data, &published.model), (&right.data, &right.model));
+        assert_eq!((published.optimizer, published.training), (right.optimizer, right.training));
     }
 }
