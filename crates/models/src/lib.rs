@@ -48,6 +48,7 @@ pub use dense::{Dense, DenseConfig};
 pub use error::FieldError;
 pub use initializer::Initializer;
 pub use model::{Model, ModelConfig};
+pub use slot::Parameter;
 pub use summary::{InputShape, Layer, Summary, Totals};
 pub use transfer::{Base, Transfer, TransferConfig};
 pub use vgg::{Reduction, Vgg, VggConfig, VggVariant};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::{Block, Kernels};
 use crate::initializer::{Draws, Initializer};
 use crate::plan::Blueprint;
-use crate::slot::Slot;
+use crate::slot::{Parameter, Slot};
 use crate::{
     Cnn1, Cnn1Config, Cnn3, Cnn3Config, Cnn4, Cnn4Config, Dense, DenseConfig, FieldError, InputShape, Summary,
     Transfer, TransferConfig, Vgg, VggConfig,
@@ -216,6 +216,13 @@ impl Model {
             block.set_kernels(kernels);
         }
         self
+    }
+
+    /// The parameters that gradients reach, in the order of the layers: how an optimizer's state finds its own.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let mut model = self.clone();
+        model.slots().into_iter().filter_map(|(name, slot)| slot.parameter(name)).collect()
     }
 
     /// The tensors that the network holds, with the names they are stored under.

@@ -4,7 +4,10 @@ use burn::tensor::Device;
 use data::Loader;
 use models::Model;
 
-use crate::metrics::{Confusion, Tally, argmax, log_softmax};
+use crate::{
+    error::Error,
+    metrics::{Confusion, Tally, argmax, log_softmax},
+};
 
 /// The class probabilities of every sample, in the loader's order.
 #[derive(Clone, Debug)]
@@ -41,8 +44,28 @@ impl Predictions {
 /// Runs `model`, which must be in validation mode, over every sample of `loader`.
 ///
 /// `epoch` is the key for augmentation, where the loader augments at all.
+///
+/// # Panics
+///
+/// Never.
 #[must_use]
 pub fn evaluate(model: &Model, loader: &Loader, epoch: u64, device: &Device) -> Predictions {
+    let never = &mut || Ok(());
+    evaluate_watched(model, loader, epoch, device, never).expect("nothing else ends an evaluation")
+}
+
+/// As [`evaluate`], with a word after every batch.
+///
+/// # Errors
+///
+/// Whatever `after_batch` returns, which ends the evaluation.
+pub fn evaluate_watched(
+    model: &Model,
+    loader: &Loader,
+    epoch: u64,
+    device: &Device,
+    after_batch: &mut dyn FnMut() -> Result<(), Error>,
+) -> Result<Predictions, Error> {
     let mut predictions =
         Predictions { num_classes: 0, logits: Vec::new(), targets: Vec::new(), tally: Tally::default() };
     for batch in loader.epoch(epoch, device) {
@@ -52,8 +75,9 @@ pub fn evaluate(model: &Model, loader: &Loader, epoch: u64, device: &Device) -> 
         predictions.tally.add(&logits, &batch.labels, 0.0);
         predictions.logits.extend_from_slice(&logits);
         predictions.targets.extend_from_slice(&batch.labels);
+        after_batch()?;
     }
-    predictions
+    Ok(predictions)
 }
 
 /// Copies logits to the host, waiting for the device.

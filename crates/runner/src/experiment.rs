@@ -47,7 +47,7 @@ pub use self::{
     resolved::{Origins, Resolved},
     schedule::{AfterWarmup, Cosine, OneCycle, Schedule, Step, Warmup},
     sweep::{Bound, Direction, Domain, Parameters, Range, Scale, Sweep, SweepKind},
-    training::{BackendName, EarlyStopping, GradientClipping, Limit, Metric, Select, Shuffle, Training},
+    training::{BackendName, Checkpoint, EarlyStopping, GradientClipping, Limit, Metric, Select, Shuffle, Training},
 };
 
 /// One experiment: everything that decides what a run does. Only [`load`] makes one, so its values are

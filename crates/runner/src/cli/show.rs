@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use crate::{
     error::Error,
     experiment::{self, Experiment, Overrides, Resolved},
-    run_dir::RunDir,
+    run_dir::{RunDir, State, Status},
     tables,
 };
 
@@ -43,7 +43,8 @@ pub(super) fn list(folder: &Path, results: &Path) -> Result<(), Error> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     paths.sort();
-    let mut table = tables::plain(&["experiment", "model", "parameters", "epochs", "last test accuracy", "about"], 2);
+    let mut table =
+        tables::plain(&["experiment", "model", "parameters", "epochs", "last run", "test accuracy", "about"], 2);
     for path in &paths {
         let experiment = match experiment::load(path, &Overrides::default()) {
             Ok(resolved) => resolved.experiment,
@@ -53,17 +54,28 @@ pub(super) fn list(folder: &Path, results: &Path) -> Result<(), Error> {
             }
         };
         let last = RunDir::open(&results.join(&experiment.name).join("latest")).ok();
+        let standing = last.as_ref().and_then(|run| run.status().ok()).map(|it| standing(&it));
         let accuracy = last.and_then(|run| run.summary().ok().flatten()).map(|it| format!("{:.4}", it.test_accuracy));
         table.add_row([
             path.display().to_string(),
             experiment.model.name().to_owned(),
             parameters(&experiment),
             experiment.phases.iter().map(|phase| phase.epochs).sum::<usize>().to_string(),
+            standing.unwrap_or_else(|| "–".to_owned()),
             accuracy.unwrap_or_else(|| "–".to_owned()),
             experiment.description.unwrap_or_default(),
         ]);
     }
     super::answer(&table)
+}
+
+/// How a run stands, and how far it has come if it is not done.
+fn standing(status: &Status) -> String {
+    let Status { epochs_done, epochs_planned, .. } = status;
+    match (status.state, status.standing()) {
+        (State::Done, word) => word.to_owned(),
+        (_, word) => format!("{word}, {epochs_done}/{epochs_planned}"),
+    }
 }
 
 fn parameters(experiment: &Experiment) -> String {

@@ -1,8 +1,12 @@
 //! Loss and accuracy, weighted by sample, so that short batches count for what they are.
 
+use serde::{Deserialize, Serialize};
+
 /// Running sums of cross-entropy and correct predictions over samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tally {
+    #[serde(with = "super::exact")]
     loss_sum: f64,
     correct: usize,
     samples: usize,

@@ -13,7 +13,7 @@ use crate::{
     experiment::{Experiment, Resolved, Select},
     metrics::EpochRow,
     pipeline::TrainingData,
-    train::{self, Event, Trained},
+    train::{self, Event, State, Trained},
 };
 
 /// What a fit came to: `fits/<trial>-<fold>.json`.
@@ -95,7 +95,7 @@ fn scores(
 
     let mut loaders = data.loaders(experiment);
     let held_out = held_out(experiment, &mut loaders);
-    let trained = train::train(model, &loaders, experiment, backend, &mut |event| {
+    let trained = train::train(State::new(model, experiment, backend), &loaders, experiment, backend, &mut |event| {
         if let Event::Epoch { row, .. } = event {
             epochs.push(row.clone());
         }

@@ -4,19 +4,18 @@ use std::time::Instant;
 
 use burn::{
     nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig},
-    optim::{GradientsParams, ModuleOptimizer},
+    optim::GradientsParams,
     tensor::{Device, Tensor},
 };
 use data::{Batch, Loader};
-use models::Model;
 
-use super::{Event, Step};
+use super::{Event, Partial, State, Step};
 use crate::{
     backend::Timing,
     error::Error,
     evaluate::host,
     experiment::{Experiment, GradientClipping},
-    metrics::{EpochRow, Tally},
+    metrics::EpochRow,
     optimizer::clip_global_norm,
 };
 
@@ -24,18 +23,14 @@ use crate::{
 /// display and an early word of divergence, seldom enough to keep the queue full.
 const QUEUED_STEPS: usize = 16;
 
-/// What changes from step to step.
+/// What stays the same from step to step.
 pub(super) struct Trainer<'a> {
-    pub(super) model: Model,
-    pub(super) optimizer: ModuleOptimizer,
+    /// Steps of every planned epoch.
+    pub(super) clock: Vec<usize>,
     pub(super) experiment: &'a Experiment,
     /// The device with automatic differentiation.
     pub(super) device: Device,
     pub(super) timing: Timing,
-    /// Steps of every planned epoch.
-    pub(super) clock: Vec<usize>,
-    /// Steps done over all phases.
-    pub(super) step: usize,
 }
 
 /// A step whose logits have not been read yet.
@@ -47,45 +42,47 @@ struct Pending {
 }
 
 impl Trainer<'_> {
-    /// Trains on every batch once; the row lacks its validation fields.
+    /// Trains on every batch that the epoch in progress has left; the row lacks its validation fields.
     pub(super) fn epoch(
-        &mut self,
-        epoch: usize,
+        &self,
+        state: &mut State,
         phase: &str,
         loader: &Loader,
         observe: &mut dyn FnMut(Event<'_>) -> Result<(), Error>,
     ) -> Result<EpochRow, Error> {
-        let start = Instant::now();
+        let mut since = Instant::now();
         let smoothing = self.experiment.training.label_smoothing;
         let loss = loss(smoothing, &self.device);
-        let (epochs, steps) = (self.clock.len(), loader.num_batches());
+        let (epoch, epochs, steps) = (state.rows.len() + 1, self.clock.len(), loader.num_batches());
         let reading = match self.timing {
             Timing::Immediate => 1,
             Timing::Queued => QUEUED_STEPS,
         };
-        let mut tally = Tally::default();
         let mut pending = Vec::with_capacity(reading);
-        let mut learning_rate = 0.0;
+        let done = state.partial.steps;
 
-        for (index, batch) in loader.epoch(epoch as u64, &self.device).enumerate() {
-            let step = index + 1;
-            learning_rate = self.learning_rate();
-            pending.push(self.step(batch, &loss, step, learning_rate));
+        for (step, batch) in (done + 1..).zip(loader.epoch_from(epoch as u64, done, &self.device)) {
+            let learning_rate = self.learning_rate(state.step);
+            pending.push(self.step(state, batch, &loss, step, learning_rate));
             if pending.len() == reading || step == steps {
                 for Pending { logits, labels, step, learning_rate } in pending.drain(..) {
-                    let loss = tally.add(&host(logits), &labels, smoothing);
+                    let loss = state.partial.tally.add(&host(logits), &labels, smoothing);
                     if !loss.is_finite() {
                         return Err(Error::Diverged { epoch, step, loss, learning_rate });
                     }
                 }
-                let (loss, accuracy) = (tally.loss(), tally.accuracy());
-                observe(Event::Step(Step { phase, epoch, epochs, step, steps, loss, accuracy }))?;
+                // What the observer takes is not part of training.
+                let seconds = state.partial.seconds + since.elapsed().as_secs_f64();
+                state.partial = Partial { steps: step, learning_rate, seconds, ..state.partial };
+                let (loss, accuracy) = (state.partial.tally.loss(), state.partial.tally.accuracy());
+                observe(Event::Step(Step { phase, epoch, epochs, step, steps, loss, accuracy, state }))?;
+                since = Instant::now();
             }
         }
 
-        let train_seconds = start.elapsed().as_secs_f64();
+        let Partial { tally, learning_rate, seconds, .. } = state.partial;
         #[expect(clippy::cast_precision_loss, reason = "sample counts stay far below 2^52")]
-        let images_per_second = tally.samples() as f64 / train_seconds;
+        let images_per_second = tally.samples() as f64 / seconds;
         Ok(EpochRow {
             epoch,
             phase: phase.to_owned(),
@@ -94,30 +91,38 @@ impl Trainer<'_> {
             valid_loss: None,
             valid_accuracy: None,
             learning_rate,
-            train_seconds,
+            train_seconds: seconds,
             valid_seconds: 0.0,
             images_per_second,
         })
     }
 
-    fn step(&mut self, batch: Batch, loss: &CrossEntropyLoss, step: usize, learning_rate: f64) -> Pending {
+    fn step(
+        &self,
+        state: &mut State,
+        batch: Batch,
+        loss: &CrossEntropyLoss,
+        step: usize,
+        learning_rate: f64,
+    ) -> Pending {
         // Dropout draws from the backend's one generator: seeding it per step makes the draw a function of
         // (seed, step), whatever else has drawn before.
-        self.device.seed(step_seed(self.experiment.training.seed, self.step as u64));
-        let logits = self.model.forward(batch.images);
+        self.device.seed(step_seed(self.experiment.training.seed, state.step as u64));
+        let model = state.model.take().expect("the optimizer has given the model back");
+        let logits = model.forward(batch.images);
         let gradients = loss.forward(logits.clone(), batch.targets).backward();
-        let mut gradients = GradientsParams::from_grads(gradients, &self.model);
+        let mut gradients = GradientsParams::from_grads(gradients, &model);
         if let Some(GradientClipping::GlobalNorm(limit)) = &self.experiment.training.gradient_clipping {
-            gradients = clip_global_norm(&self.model, gradients, limit.max);
+            gradients = clip_global_norm(&model, gradients, limit.max);
         }
-        self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
-        self.step += 1;
+        state.model = Some(state.optimizer.step(learning_rate, model, gradients));
+        state.step += 1;
         Pending { logits: logits.inner(), labels: batch.labels, step, learning_rate }
     }
 
-    fn learning_rate(&self) -> f64 {
+    fn learning_rate(&self, step: usize) -> f64 {
         let base = self.experiment.optimizer.learning_rate();
-        self.experiment.schedule.learning_rate(base, self.step, &self.clock)
+        self.experiment.schedule.learning_rate(base, step, &self.clock)
     }
 }
 
