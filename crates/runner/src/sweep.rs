@@ -36,7 +36,6 @@ use crate::{
     progress::Display,
     provenance::Environment,
     report::Formats,
-    run_dir::Existing,
     seeds, tables, trip,
 };
 
@@ -230,7 +229,6 @@ fn refit(request: &Request<'_>, plan: &Plan, best: usize, display: &Display) -> 
             source: request.source,
             results_dir: request.results_dir,
             run_name: None,
-            existing: Existing::Keep,
             locate: request.locate.clone(),
             formats: request.formats,
         };

@@ -1,7 +1,6 @@
 //! Which epoch is the best by a validation metric, and when waiting for a better one ends.
 
 use models::Model;
-use serde::{Deserialize, Serialize};
 
 use super::Rank;
 use crate::{
@@ -15,29 +14,15 @@ pub struct Selection {
     metric: Metric,
     best: Option<Best>,
     early_stopping: Option<EarlyStopping>,
-    bar: Option<Bar>,
+    /// The value that the next epoch must beat by the minimum delta, and the epochs it has stood.
+    bar: Option<(f64, usize)>,
 }
 
-/// The best epoch so far.
 #[derive(Debug)]
-pub struct Best {
-    /// The epoch.
-    pub epoch: usize,
-    /// What it is the best by.
-    pub value: f64,
-    /// Its weights, in validation mode on the plain device.
-    pub model: Model,
-}
-
-/// What the next epoch must beat by the minimum delta for training to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bar {
-    /// A value of early stopping's metric.
-    #[serde(with = "crate::metrics::exact")]
-    pub value: f64,
-    /// Epochs that it has stood.
-    pub waited: usize,
+struct Best {
+    epoch: usize,
+    value: f64,
+    model: Model,
 }
 
 impl Selection {
@@ -47,22 +32,14 @@ impl Selection {
         Self { metric: training.metric, best: None, early_stopping: training.early_stopping.clone(), bar: None }
     }
 
-    /// Goes on from what was seen before.
-    #[must_use]
-    pub fn restore(training: &Training, best: Option<Best>, bar: Option<Bar>) -> Self {
-        Self { best, bar, ..Self::new(training) }
-    }
-
     /// Looks at an epoch; on a tie the earlier one stays the best.
     pub fn offer(&mut self, row: &EpochRow, model: Model) -> Rank {
         if let Some(rule) = &self.early_stopping
             && let Some(value) = value(row, rule.metric)
         {
             self.bar = Some(match self.bar {
-                Some(bar) if better(rule.metric, value, bar.value) <= rule.min_delta => {
-                    Bar { waited: bar.waited + 1, ..bar }
-                }
-                _ => Bar { value, waited: 0 },
+                Some((bar, waited)) if better(rule.metric, value, bar) <= rule.min_delta => (bar, waited + 1),
+                _ => (value, 0),
             });
         }
         let Some(value) = value(row, self.metric).filter(|value| value.is_finite()) else { return Rank::Other };
@@ -77,23 +54,23 @@ impl Selection {
     #[must_use]
     pub fn exhausted(&self) -> Option<String> {
         let rule = self.early_stopping.as_ref()?;
-        let Bar { value, waited } = self.bar?;
+        let (bar, waited) = self.bar?;
         (waited >= rule.patience).then(|| {
             let (metric, delta) = (rule.metric.name(), rule.min_delta);
-            format!("{metric} has not improved on {value:.4} by more than {delta} for {waited} epochs")
+            format!("{metric} has not improved on {bar:.4} by more than {delta} for {waited} epochs")
         })
     }
 
     /// The best epoch so far.
     #[must_use]
-    pub fn best(&self) -> Option<&Best> {
-        self.best.as_ref()
+    pub fn best_epoch(&self) -> Option<usize> {
+        self.best.as_ref().map(|best| best.epoch)
     }
 
-    /// What the next epoch must beat, where training may stop early.
+    /// The best weights and their epoch.
     #[must_use]
-    pub fn bar(&self) -> Option<Bar> {
-        self.bar
+    pub fn into_best(self) -> Option<(Model, usize)> {
+        self.best.map(|best| (best.model, best.epoch))
     }
 }
 

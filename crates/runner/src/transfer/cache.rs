@@ -15,7 +15,8 @@ use std::{
 use safetensors::{SafeTensors, tensor::Dtype, tensor::TensorView};
 use sha2::{Digest, Sha256};
 
-use crate::{error::Error, run_dir::hexadecimal};
+use super::key::hexadecimal;
+use crate::error::Error;
 
 const TENSOR: &str = "features";
 const CHECKSUM: &str = "sha256";

@@ -10,7 +10,8 @@ use data::LocateOptions;
 use models::{Base, TensorFile, TransferConfig};
 use sha2::{Digest, Sha256};
 
-use crate::{error::Error, experiment::PretrainedWeights, run_dir::hexadecimal};
+use super::key::hexadecimal;
+use crate::{error::Error, experiment::PretrainedWeights};
 
 /// Folder of published weights in the user's cache.
 const FOLDER: &str = "weights";
