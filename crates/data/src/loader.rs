@@ -136,6 +136,13 @@ impl Loader {
     /// stops its workers.
     #[must_use]
     pub fn epoch(&self, epoch: u64, device: &Device) -> Batches {
+        self.epoch_from(epoch, 0, device)
+    }
+
+    /// The batches of one epoch without its first `skipped`, which are not prepared: how an epoch that was left
+    /// in the middle goes on.
+    #[must_use]
+    pub fn epoch_from(&self, epoch: u64, skipped: usize, device: &Device) -> Batches {
         let mut indices = match self.config.order {
             Order::Sequential => self.indices.clone(),
             Order::Shuffled { seed } => Stream::keyed(Domain::Shuffle, &[seed, epoch])
@@ -146,6 +153,6 @@ impl Loader {
         };
         indices.truncate(self.len_samples());
         let plan = Plan::new(Arc::clone(&self.preparation), indices, epoch, self.config.batch_size);
-        Batches::start(plan, &self.config, device.clone())
+        Batches::start(plan, skipped, &self.config, device.clone())
     }
 }

@@ -4,10 +4,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::block::{Block, HeadKind, Kernels};
+use crate::block::{Block, Kernels};
 use crate::initializer::{Draws, Initializer};
 use crate::plan::Blueprint;
-use crate::slot::Slot;
+use crate::slot::{Parameter, Slot};
 use crate::{
     Cnn1, Cnn1Config, Cnn3, Cnn3Config, Cnn4, Cnn4Config, Dense, DenseConfig, FieldError, InputShape, Summary,
     Transfer, TransferConfig, Vgg, VggConfig,
@@ -130,17 +130,7 @@ impl ModelConfig {
         }
     }
 
-    /// How the outputs of the last layer become probabilities.
-    #[must_use]
-    pub fn head(&self) -> HeadKind {
-        match self {
-            Self::Dense(config) => config.head,
-            Self::Cnn1(_) | Self::Cnn3(_) | Self::Cnn4(_) | Self::Vgg(_) | Self::Transfer(_) => HeadKind::Softmax,
-        }
-    }
-
     fn plan(&self, input: InputShape, num_classes: usize) -> Result<Blueprint, FieldError> {
-        self.initializer().validate("initializer")?;
         match self {
             Self::Dense(config) => config.plan(input, num_classes),
             Self::Cnn1(config) => config.plan(input, num_classes),
@@ -199,7 +189,7 @@ impl Model {
         }
     }
 
-    /// Computes the logits; with [`HeadKind::SigmoidSoftmax`], what its `to_logits` makes them of.
+    /// Computes the logits.
     ///
     /// Dropout and the batch's own statistics act on autodiff devices only.
     ///
@@ -219,19 +209,6 @@ impl Model {
         }
     }
 
-    /// How the outputs become probabilities.
-    #[must_use]
-    pub fn head(&self) -> HeadKind {
-        match self {
-            Self::Dense(model) => model.head.kind(),
-            Self::Cnn1(model) => model.head.kind(),
-            Self::Cnn3(model) => model.head.kind(),
-            Self::Cnn4(model) => model.head.kind(),
-            Self::Vgg(model) => model.head.kind(),
-            Self::Transfer(model) => model.head.kind(),
-        }
-    }
-
     /// Chooses what runs the blocks; [`Kernels::Fused`] unless this says otherwise.
     #[must_use]
     pub fn with_kernels(mut self, kernels: Kernels) -> Self {
@@ -239,6 +216,13 @@ impl Model {
             block.set_kernels(kernels);
         }
         self
+    }
+
+    /// The parameters that gradients reach, in the order of the layers: how an optimizer's state finds its own.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let mut model = self.clone();
+        model.slots().into_iter().filter_map(|(name, slot)| slot.parameter(name)).collect()
     }
 
     /// The tensors that the network holds, with the names they are stored under.

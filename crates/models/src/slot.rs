@@ -1,6 +1,6 @@
 //! The places of a network that hold numbers, read and written in PyTorch's layout and by its names.
 
-use burn::module::{Param, RunningState};
+use burn::module::{Param, ParamId, RunningState};
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -16,6 +16,17 @@ pub(crate) enum Slot<'a> {
     Vector(&'a mut Param<Tensor<1>>),
     /// The running mean or variance of a batch norm, which no gradient reaches.
     Running(&'a mut RunningState<Tensor<1>>),
+}
+
+/// A tensor that gradients reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name in stored weights, such as `conv1.weight`.
+    pub name: String,
+    /// What Burn knows it by: another one in every process.
+    pub id: ParamId,
+    /// Its shape in Burn's layout.
+    pub shape: Vec<usize>,
 }
 
 /// The tensors of a convolution.
@@ -47,6 +58,17 @@ pub(crate) fn batch_norm<'a>(name: &str, norm: &'a mut BatchNorm) -> Vec<(String
 }
 
 impl Slot<'_> {
+    /// The parameter in this place; none for running statistics.
+    pub(crate) fn parameter(&self, name: String) -> Option<Parameter> {
+        let (id, shape) = match self {
+            Self::Kernel(param) => (param.id, param.lazy_shape().to_vec()),
+            Self::Matrix(param) => (param.id, param.lazy_shape().to_vec()),
+            Self::Vector(param) => (param.id, param.lazy_shape().to_vec()),
+            Self::Running(_) => return None,
+        };
+        Some(Parameter { name, id, shape })
+    }
+
     /// The shape in PyTorch's layout.
     pub(crate) fn shape(&self) -> Vec<usize> {
         match self {

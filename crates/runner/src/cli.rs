@@ -20,7 +20,12 @@ use std::{
 use clap::{CommandFactory, Parser};
 
 use self::args::{Arguments, Command};
-use crate::{error::Error, experiment::nearest, report, run_dir::RunDir};
+use crate::{
+    error::Error,
+    experiment::nearest,
+    report,
+    run_dir::{RunDir, Status},
+};
 
 /// Runs the program and says how it went.
 #[must_use]
@@ -54,6 +59,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Error> {
             arguments.run.experiments.iter().try_for_each(|path| check_word(path))?;
             run::all(&arguments.run)
         }
+        Some(Command::Resume(arguments)) => run::resume(&arguments),
         Some(Command::Plot { run, svg }) => plot(&run, svg),
         Some(Command::Summary { experiment, set }) => show::summary(&experiment, &set),
         Some(Command::List { folder, results_dir }) => show::list(&folder, &results_dir),
@@ -88,7 +94,18 @@ fn check_word(path: &Path) -> Result<(), Error> {
 
 fn plot(path: &Path, formats: bool) -> Result<(), Error> {
     let formats = if formats { report::Formats::PngAndSvg } else { report::Formats::Png };
-    let written = report::draw(&RunDir::open(path)?, formats)?;
+    let run = RunDir::open(path)?;
+    if let Ok(status) = run.status()
+        && status.is_resumable()
+    {
+        let Status { epochs_done, epochs_planned, .. } = status;
+        let standing = status.standing();
+        let path = path.display();
+        eprintln!(
+            "{path}: {standing} after {epochs_done} of {epochs_planned} epochs; go on with: runner resume {path}"
+        );
+    }
+    let written = report::draw(&run, formats)?;
     for path in written {
         answer(&path.display())?;
     }
@@ -109,6 +126,8 @@ fn answer(text: &impl std::fmt::Display) -> Result<(), Error> {
 fn complain(error: Error) {
     match error {
         Error::Config(error) => eprint!("{}", error.report()),
+        // Nothing went wrong.
+        error @ Error::Interrupted { .. } => eprintln!("{error}"),
         error => {
             eprintln!("error: {error}");
             let mut source = std::error::Error::source(&error);

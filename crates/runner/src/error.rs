@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::experiment::ConfigError;
+use crate::{experiment::ConfigError, interrupt::Signal};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,35 @@ pub enum Error {
         /// Learning rate of that step.
         learning_rate: f64,
     },
+    /// A signal asked the run to stop.
+    #[error(
+        "stopped by {signal} {place}; {}; go on with: runner resume {}",
+        if *saved { "saved" } else { "not saved, as the weights are not finite" },
+        path.display()
+    )]
+    Interrupted {
+        /// The signal.
+        signal: Signal,
+        /// Where training was, as in "in epoch 3, after step 17".
+        place: String,
+        /// Whether the state of that moment is saved.
+        saved: bool,
+        /// The run directory.
+        path: PathBuf,
+    },
+    /// A run cannot go on as the same run.
+    #[error(
+        "{}: cannot go on as the same run, because something has changed since:\n  {}\n\
+         undo that, or accept it with --accept-changes; the run directory will say so",
+        path.display(),
+        differences.join("\n  ")
+    )]
+    Changed {
+        /// The run directory.
+        path: PathBuf,
+        /// What was and what is.
+        differences: Vec<String>,
+    },
     /// The chosen backend has no device on this machine.
     #[error("{0}")]
     Backend(String),
@@ -105,6 +134,7 @@ impl Error {
             Self::Plot { .. } => 1,
             Self::Config(_)
             | Self::Usage(_)
+            | Self::Changed { .. }
             | Self::Data(data::DataError::Split(_) | data::DataError::ClassNames { .. }) => 2,
             Self::Data(data::DataError::Io { source, .. }) if source.kind() != std::io::ErrorKind::NotFound => 4,
             Self::Io { .. } => 4,
@@ -113,6 +143,7 @@ impl Error {
             Self::Backend(_) => 6,
             Self::Several { .. } => 7,
             Self::Busy { .. } => 75,
+            Self::Interrupted { signal, .. } => signal.exit_code(),
         }
     }
 

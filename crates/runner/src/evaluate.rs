@@ -2,10 +2,10 @@
 
 use burn::tensor::Device;
 use data::Loader;
-use models::{HeadKind, Model};
+use models::Model;
 
 use crate::{
-    loss::Loss,
+    error::Error,
     metrics::{Confusion, Tally, argmax, log_softmax},
 };
 
@@ -14,9 +14,7 @@ use crate::{
 pub struct Predictions {
     /// Width of a row of `logits`.
     pub num_classes: usize,
-    /// How the model's outputs become probabilities.
-    pub head: HeadKind,
-    /// What the model returned: `[samples, num_classes]`, row-major.
+    /// `[samples, num_classes]`, row-major.
     pub logits: Vec<f32>,
     /// True class of every sample.
     pub targets: Vec<u8>,
@@ -32,17 +30,7 @@ impl Predictions {
 
     /// The class probabilities of every sample.
     pub fn probabilities(&self) -> impl Iterator<Item = Vec<f64>> {
-        self.logits.chunks_exact(self.num_classes).map(|row| probabilities(self.head, row))
-    }
-
-    /// The class probabilities of one sample.
-    ///
-    /// # Panics
-    ///
-    /// If there is no sample `index`.
-    #[must_use]
-    pub fn probabilities_of(&self, index: usize) -> Vec<f64> {
-        probabilities(self.head, &self.logits[index * self.num_classes..][..self.num_classes])
+        self.logits.chunks_exact(self.num_classes).map(|row| log_softmax(row).into_iter().map(f64::exp).collect())
     }
 
     /// Counts of true and predicted classes.
@@ -56,25 +44,40 @@ impl Predictions {
 /// Runs `model`, which must be in validation mode, over every sample of `loader`.
 ///
 /// `epoch` is the key for augmentation, where the loader augments at all.
+///
+/// # Panics
+///
+/// Never.
 #[must_use]
-pub fn evaluate(model: &Model, loader: &Loader, epoch: u64, device: &Device, loss: &Loss) -> Predictions {
-    let (head, tally) = (model.head(), Tally::default());
-    let mut predictions = Predictions { num_classes: 0, head, logits: Vec::new(), targets: Vec::new(), tally };
+pub fn evaluate(model: &Model, loader: &Loader, epoch: u64, device: &Device) -> Predictions {
+    let never = &mut || Ok(());
+    evaluate_watched(model, loader, epoch, device, never).expect("nothing else ends an evaluation")
+}
+
+/// As [`evaluate`], with a word after every batch.
+///
+/// # Errors
+///
+/// Whatever `after_batch` returns, which ends the evaluation.
+pub fn evaluate_watched(
+    model: &Model,
+    loader: &Loader,
+    epoch: u64,
+    device: &Device,
+    after_batch: &mut dyn FnMut() -> Result<(), Error>,
+) -> Result<Predictions, Error> {
+    let mut predictions =
+        Predictions { num_classes: 0, logits: Vec::new(), targets: Vec::new(), tally: Tally::default() };
     for batch in loader.epoch(epoch, device) {
         let logits = model.forward(batch.images);
         predictions.num_classes = logits.dims()[1];
         let logits = host(logits);
-        predictions.tally.add(&logits, &batch.labels, |row, target| loss.of_sample(row, target));
+        predictions.tally.add(&logits, &batch.labels, 0.0);
         predictions.logits.extend_from_slice(&logits);
         predictions.targets.extend_from_slice(&batch.labels);
+        after_batch()?;
     }
-    predictions
-}
-
-fn probabilities(head: HeadKind, outputs: &[f32]) -> Vec<f64> {
-    let mut logits = outputs.to_vec();
-    head.to_logits(&mut logits);
-    log_softmax(&logits).into_iter().map(f64::exp).collect()
+    Ok(predictions)
 }
 
 /// Copies logits to the host, waiting for the device.

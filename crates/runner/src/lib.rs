@@ -1,14 +1,16 @@
 //! From an experiment file to a run directory: the only crate that knows all the others.
 //!
-//! Imports point one way, but that `error` wraps the error of `experiment`: `error` ← `metrics`, `xor` ← `experiment` ← `backend`, `loss` ← `train`, `evaluate` ←
-//! `transfer`, `run_dir`, `provenance`, `progress`, `tables` ← `report` ← `trip` ← `cli`. The binary is [`cli::main`].
+//! Imports point one way, but that `error` wraps the error of `experiment`: `error`, `interrupt` ← `metrics` ←
+//! `experiment` ← `backend` ← `train`, `evaluate` ← `transfer`, `run_dir`, `provenance`, `progress`, `tables` ←
+//! `checkpoint`, `report` ← `trip` ← `cli`. The binary is [`cli::main`].
 
 pub mod backend;
+pub mod checkpoint;
 pub mod cli;
 pub mod error;
 pub mod evaluate;
 pub mod experiment;
-pub mod loss;
+pub mod interrupt;
 pub mod metrics;
 pub mod optimizer;
 pub mod pipeline;
@@ -22,4 +24,3 @@ pub mod tables;
 pub mod train;
 pub mod transfer;
 pub mod trip;
-pub mod xor;

@@ -3,6 +3,7 @@
 //! Works on plain slices in f64; knows neither tensors nor files.
 
 mod classes;
+pub(crate) mod exact;
 mod row;
 mod spread;
 mod tally;

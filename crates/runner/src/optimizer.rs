@@ -1,5 +1,8 @@
 //! Optimizer settings turned into Burn's optimizers, and gradient clipping over all parameters.
 
+mod placement;
+pub mod state;
+
 use burn::{
     grad_clipping::GradientClippingConfig,
     module::{Module, ModuleVisitor, Param},
@@ -7,48 +10,49 @@ use burn::{
         AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig, decay::WeightDecayConfig,
         momentum::MomentumConfig,
     },
-    tensor::Tensor,
+    tensor::{Device, Tensor},
 };
 
 use crate::experiment::{GradientClipping, Optimizer};
 
-/// Builds the optimizer, with clipping per tensor where that is asked for.
+/// Builds the optimizer, with clipping per tensor where that is asked for; a state restored into it lies on `device`.
 ///
 /// Burn's Adam adds ε to the bias-corrected √v̂, as the paper's first form and `PyTorch` do; Keras adds it to
 /// the uncorrected √v.
 #[must_use]
-pub fn init(optimizer: &Optimizer, clipping: Option<&GradientClipping>) -> ModuleOptimizer {
+pub fn init(optimizer: &Optimizer, clipping: Option<&GradientClipping>, device: &Device) -> ModuleOptimizer {
+    let clipping = match clipping {
+        Some(GradientClipping::Value(limit)) => Some(GradientClippingConfig::Value(f32_of(limit.max)).init()),
+        Some(GradientClipping::Norm(limit)) => Some(GradientClippingConfig::Norm(f32_of(limit.max)).init()),
+        Some(GradientClipping::GlobalNorm(_)) | None => None,
+    };
     let decay = |rate: f64| (rate > 0.0).then(|| WeightDecayConfig { penalty: f32_of(rate) });
-    let init = match optimizer {
+    match optimizer {
         Optimizer::Sgd(sgd) => {
             let momentum = (sgd.momentum > 0.0).then_some(MomentumConfig {
                 momentum: sgd.momentum,
                 dampening: 0.0,
                 nesterov: sgd.nesterov,
             });
-            SgdConfig::new().with_momentum(momentum).with_weight_decay(decay(sgd.weight_decay)).init()
+            let rule = SgdConfig::new().with_momentum(momentum).with_weight_decay(decay(sgd.weight_decay));
+            placement::on(rule.build(), clipping, device)
         }
-        Optimizer::Adam(adam) => AdamConfig::new()
-            .with_beta_1(f32_of(adam.beta_1))
-            .with_beta_2(f32_of(adam.beta_2))
-            .with_epsilon(f32_of(adam.epsilon))
-            .with_weight_decay(decay(adam.weight_decay))
-            .init(),
-        Optimizer::AdamW(adam) => AdamWConfig::new()
-            .with_beta_1(f32_of(adam.beta_1))
-            .with_beta_2(f32_of(adam.beta_2))
-            .with_epsilon(f32_of(adam.epsilon))
-            .with_weight_decay(f32_of(adam.weight_decay))
-            .init(),
-    };
-    match clipping {
-        Some(GradientClipping::Value(limit)) => {
-            init.with_grad_clipping(GradientClippingConfig::Value(f32_of(limit.max)).init())
+        Optimizer::Adam(adam) => {
+            let rule = AdamConfig::new()
+                .with_beta_1(f32_of(adam.beta_1))
+                .with_beta_2(f32_of(adam.beta_2))
+                .with_epsilon(f32_of(adam.epsilon))
+                .with_weight_decay(decay(adam.weight_decay));
+            placement::on(rule.build(), clipping, device)
         }
-        Some(GradientClipping::Norm(limit)) => {
-            init.with_grad_clipping(GradientClippingConfig::Norm(f32_of(limit.max)).init())
+        Optimizer::AdamW(adam) => {
+            let rule = AdamWConfig::new()
+                .with_beta_1(f32_of(adam.beta_1))
+                .with_beta_2(f32_of(adam.beta_2))
+                .with_epsilon(f32_of(adam.epsilon))
+                .with_weight_decay(f32_of(adam.weight_decay));
+            placement::on(rule.build(), clipping, device)
         }
-        Some(GradientClipping::GlobalNorm(_)) | None => init,
     }
 }
 
@@ -62,22 +66,6 @@ pub fn clip_global_norm<M: Module>(model: &M, mut gradients: GradientsParams, ma
         model.visit(&mut Scale { gradients: &mut gradients, factor: max / norm });
     }
     gradients
-}
-
-/// Σw² over all parameters.
-#[must_use]
-pub fn squared_weights<M: Module>(model: &M) -> f64 {
-    let mut weights = SquaredWeights(0.0);
-    model.visit(&mut weights);
-    weights.0
-}
-
-struct SquaredWeights(f64);
-
-impl ModuleVisitor for SquaredWeights {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0 += param.val().inner().square().sum().into_scalar::<f64>();
-    }
 }
 
 struct SquaredNorm<'a> {

@@ -80,10 +80,11 @@ impl Display {
     pub fn show(&self, event: &Event<'_>, epochs: usize) {
         match event {
             Event::Step(step) => self.step(step),
-            Event::Epoch { row, rank } => {
+            Event::Epoch { row, rank, .. } => {
                 self.bar.reset();
                 self.say(&epoch_line(row, *rank, epochs));
             }
+            Event::Validating(_) | Event::Diverged(_) => {}
         }
     }
 
@@ -120,7 +121,7 @@ impl Display {
     }
 
     fn step(&self, step: &Step<'_>) {
-        if step.step == 1 || self.bar.length().is_none() {
+        if step.step == 1 || self.bar.length() != Some(step.steps as u64) {
             self.bar.set_length(step.steps as u64);
             self.bar.set_prefix(format!("epoch {}/{} {}", step.epoch, step.epochs, step.phase));
         }
@@ -165,7 +166,6 @@ mod tests {
             train_seconds: 2.0,
             valid_seconds: 0.5,
             images_per_second: 1234.5,
-            train_error: None,
         }
     }
 

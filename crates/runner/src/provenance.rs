@@ -1,9 +1,12 @@
 //! What a result depends on besides its configuration: source, program, machine, data.
 
+mod fingerprint;
+
 use std::{fs, path::Path, process::Command};
 
 use data::DataFiles;
-use serde::Serialize;
+pub use fingerprint::{Fingerprint, program_sha256};
+use serde::{Deserialize, Serialize};
 
 use crate::{backend::Backend, transfer::FeaturesRecord};
 
@@ -39,10 +42,14 @@ pub struct Environment {
     /// What the features of a frozen base depend on, for a model that has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<FeaturesRecord>,
+    /// What a run must have in common with the one that it goes on with, for what can go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// A data file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DataRecord {
     /// Name of the file.
     pub file: String,
@@ -54,18 +61,6 @@ impl Environment {
     /// Looks around.
     #[must_use]
     pub fn gather(experiment: &Path, backend: &Backend, files: &DataFiles) -> Self {
-        Self {
-            adapter: backend.adapter.clone(),
-            data_set: files.name.clone(),
-            data_origin: files.origin().to_string(),
-            data: files.files().iter().map(record).collect(),
-            ..Self::without_data(experiment, &backend.name.to_string())
-        }
-    }
-
-    /// Looks around for an experiment that reads no data files.
-    #[must_use]
-    pub fn without_data(experiment: &Path, backend: &str) -> Self {
         let folder = experiment.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Self {
             command: command(),
@@ -76,18 +71,20 @@ impl Environment {
             platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
             cpu: cpu_name(),
             threads: rayon::current_num_threads(),
-            backend: backend.to_owned(),
-            adapter: None,
-            data_set: "none".to_owned(),
-            data_origin: "none".to_owned(),
-            data: Vec::new(),
+            backend: backend.name.to_string(),
+            adapter: backend.adapter.clone(),
+            data_set: files.name.clone(),
+            data_origin: files.origin().to_string(),
+            data: files.files().iter().map(record).collect(),
             features: None,
+            fingerprint: None,
         }
     }
 }
 
 /// The command line, the program without its folder.
-fn command() -> Vec<String> {
+#[must_use]
+pub fn command() -> Vec<String> {
     let mut arguments: Vec<String> = std::env::args().collect();
     if let Some(program) = arguments.first_mut()
         && let Some(name) = Path::new(program.as_str()).file_name()

@@ -44,9 +44,6 @@ pub fn draw(run: &RunDir, formats: Formats) -> Result<Vec<PathBuf>, Error> {
     if !rows.is_empty() {
         add("loss", &curves::loss(&name, &rows, best))?;
         add("accuracy", &curves::accuracy(&name, &rows, best))?;
-        if let Some(error) = curves::error(&name, &rows) {
-            add("error", &error)?;
-        }
     }
     if let Some((class_names, counts)) = run.confusion()? {
         let title = format!("{name}: confusion matrix of the test set");

@@ -1,21 +1,33 @@
 //! Run directories: the only module that reads or writes them.
 //!
 //! `results/<experiment>/<run>/` is created exclusively and never overwritten; its files are written whole
-//! (a temporary first, then a rename), but for the metrics, which grow by one flushed row per epoch.
-//! What the files mean is decided elsewhere.
+//! (a temporary first, then a rename), but for the metrics, which grow by one flushed row per epoch. Who writes owns
+//! the directory: nobody else can meanwhile. What the files mean is decided elsewhere.
 
+mod checkpoints;
+mod create;
 mod files;
+mod lock;
 mod metrics_log;
 mod records;
+mod unfinished;
 
 use std::{
     fs, io,
+    io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-pub use metrics_log::MetricsLog;
-pub use records::{State, Status, Summary, TestScores, Tile, Tiles, Times};
+pub use checkpoints::CheckpointFiles;
+pub use create::{Existing, RunName};
+use files::Durability;
+pub(crate) use files::hexadecimal;
+use lock::Lock;
+pub use metrics_log::{FileMark, LogMark, MetricsLog};
+pub use records::{Resumption, State, Status, Summary, TestScores, Tile, Tiles, Times};
 use serde::{Serialize, de::DeserializeOwned};
+pub use unfinished::latest_unfinished;
 
 use crate::{error::Error, metrics::EpochRow};
 
@@ -23,53 +35,17 @@ use crate::{error::Error, metrics::EpochRow};
 #[derive(Clone, Debug)]
 pub struct RunDir {
     path: PathBuf,
+    /// Held by whoever writes; free when the last copy is gone.
+    #[expect(dead_code, reason = "it is held, not read")]
+    lock: Option<Arc<Lock>>,
 }
 
 /// Class names, and counts of true (rows) and predicted (columns) classes.
 pub type NamedCounts = (Vec<String>, Vec<Vec<u64>>);
 
-/// How a run directory gets its name.
-#[derive(Clone, Debug)]
-pub enum RunName {
-    /// A name that the user chose.
-    Given(String),
-    /// A stem that is unique but for runs started in the same second; these get `-2`, `-3`, ….
-    Generated(String),
-}
-
 impl RunDir {
-    /// Creates `results/<experiment>/<name>/` and points `results/<experiment>/latest` to it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Busy`] if a run of the given name is going on, [`Error::Usage`] if it has ended,
-    /// [`Error::Io`] if the directory cannot be made.
-    pub fn create(results: &Path, experiment: &str, name: &RunName) -> Result<Self, Error> {
-        let parent = results.join(experiment);
-        fs::create_dir_all(&parent).map_err(Error::io("cannot create the results folder", &parent))?;
-        let path = match name {
-            RunName::Given(name) => {
-                let path = parent.join(name);
-                if !create_new(&path)? {
-                    return Err(taken(path));
-                }
-                path
-            }
-            RunName::Generated(stem) => {
-                let mut path = parent.join(stem);
-                let mut copy = 1;
-                while !create_new(&path)? {
-                    copy += 1;
-                    path = parent.join(format!("{stem}-{copy}"));
-                }
-                path
-            }
-        };
-        let run = Self { path };
-        let plots = run.path.join("plots");
-        fs::create_dir(&plots).map_err(Error::io("cannot create the folder", &plots))?;
-        run.point_latest(&parent)?;
-        Ok(run)
+    fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), lock: None }
     }
 
     /// Opens a run directory to read it; `results/<experiment>/latest` will do.
@@ -78,7 +54,7 @@ impl RunDir {
     ///
     /// [`Error::Usage`] if there is no run at `path`.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let run = Self { path: path.to_owned() };
+        let run = Self::at(path);
         if run.path.join(files::CONFIG).is_file() {
             return Ok(run);
         }
@@ -87,6 +63,28 @@ impl RunDir {
             path.display(),
             files::CONFIG
         )))
+    }
+
+    /// Takes ownership of the run directory, to go on writing, and removes what an owner that died was just writing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] with the holder if somebody else owns it, [`Error::Io`].
+    pub fn own(&self) -> Result<Self, Error> {
+        // `latest` may point elsewhere by the time that something is written.
+        let path = self.path.canonicalize().map_err(Error::io("cannot resolve", &self.path))?;
+        let lock = Lock::acquire(&path)?;
+        let run = Self { path, lock: Some(Arc::new(lock)) };
+        for folder in [run.path.clone(), run.path.join(files::PLOTS)] {
+            match files::sweep(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("cannot clean up", folder)(error));
+                }
+                _ => {}
+            }
+        }
+        run.sweep_checkpoints()?;
+        Ok(run)
     }
 
     /// Where the run directory is.
@@ -135,16 +133,35 @@ impl RunDir {
     ///
     /// [`Error::Io`].
     pub fn write_status(&self, status: &Status) -> Result<(), Error> {
-        self.write_json(files::STATUS, status)
+        // Written at every epoch's end, and rebuilt when the run goes on.
+        let text = json(status);
+        self.write_as(files::STATUS, text.as_bytes(), Durability::Renamed)
     }
 
-    /// Opens the metrics files for one row per epoch.
+    /// Opens the metrics files for one row per epoch, and cuts off what comes after the mark.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::Malformed`] if what comes before the mark is not as it was.
+    pub fn metrics_log(&self, mark: &LogMark) -> Result<MetricsLog, Error> {
+        MetricsLog::open(self.path.join(files::METRICS_JSONL), self.path.join(files::METRICS_CSV), mark)
+    }
+
+    /// Notes that the run goes on, for good.
     ///
     /// # Errors
     ///
     /// [`Error::Io`].
-    pub fn metrics_log(&self) -> Result<MetricsLog, Error> {
-        MetricsLog::create(self.path.join(files::METRICS_JSONL), self.path.join(files::METRICS_CSV))
+    ///
+    /// # Panics
+    ///
+    /// Never: a record has a form in JSON.
+    pub fn note_resumption(&self, resumption: &Resumption) -> Result<(), Error> {
+        let path = self.path.join(files::RESUMES);
+        let mut line = serde_json::to_string(resumption).expect("records have string keys");
+        line.push('\n');
+        let file = fs::OpenOptions::new().create(true).append(true).open(&path);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(Error::io("cannot append to", path))
     }
 
     /// Writes the final scores.
@@ -156,6 +173,15 @@ impl RunDir {
         self.write_json(files::SUMMARY, summary)
     }
 
+    /// Writes the weights of the best epoch of a run that came to no good end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn write_best_weights(&self, safetensors: &[u8]) -> Result<(), Error> {
+        self.write(files::BEST_WEIGHTS, safetensors)
+    }
+
     /// Writes the weights.
     ///
     /// # Errors
@@ -163,15 +189,6 @@ impl RunDir {
     /// [`Error::Io`].
     pub fn write_weights(&self, safetensors: &[u8]) -> Result<(), Error> {
         self.write(files::WEIGHTS, safetensors)
-    }
-
-    /// Writes what a network without images has learnt: its rows, outputs and weights.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`].
-    pub fn write_learnt(&self, learnt: &impl Serialize) -> Result<(), Error> {
-        self.write_json(files::LEARNT, learnt)
     }
 
     /// Writes the pixels that galleries show, so that they can be drawn again without the data set.
@@ -211,7 +228,7 @@ impl RunDir {
     ///
     /// [`Error::Io`].
     pub fn write_plot(&self, file_name: &str, bytes: &[u8]) -> Result<PathBuf, Error> {
-        let name = Path::new("plots").join(file_name);
+        let name = Path::new(files::PLOTS).join(file_name);
         self.write(&name, bytes)?;
         Ok(self.path.join(name))
     }
@@ -276,20 +293,32 @@ impl RunDir {
         serde_json::from_str(&text).map_err(|error| Error::Malformed { path, message: error.to_string() })
     }
 
+    /// Where the resolved experiment is.
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join(files::CONFIG)
+    }
+
+    /// Reads one of the records whose meaning this module does not know, such as the environment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Malformed`].
+    pub fn environment<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.read_json(files::ENVIRONMENT)
+    }
+
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), Error> {
-        write_record(&self.path.join(name), value)
+        self.write(name, json(value).as_bytes())
     }
 
     fn write(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Error> {
-        let path = self.path.join(name);
-        files::write_whole(&path, bytes).map_err(Error::io("cannot write", &path))
+        self.write_as(name, bytes, Durability::Synced)
     }
 
-    /// Points `latest` to this run; a relative link, so that the results folder can be moved.
-    fn point_latest(&self, parent: &Path) -> Result<(), Error> {
-        let latest = parent.join("latest");
-        let name = self.path.file_name().expect("a run directory has a name");
-        files::replace_link(Path::new(name), &latest).map_err(Error::io("cannot point to the run", latest))
+    fn write_as(&self, name: impl AsRef<Path>, bytes: &[u8], durability: Durability) -> Result<(), Error> {
+        let path = self.path.join(name);
+        files::write_whole(&path, bytes, durability).map_err(Error::io("cannot write", &path))
     }
 }
 
@@ -312,7 +341,7 @@ pub fn runs(results: &Path, experiment: &str) -> Result<Vec<RunDir>, Error> {
         .filter(|path| path.join(files::CONFIG).is_file())
         .collect();
     paths.sort();
-    Ok(paths.into_iter().map(|path| RunDir { path }).collect())
+    Ok(paths.iter().map(|path| RunDir::at(path)).collect())
 }
 
 /// Writes a record beside run directories: whole or not at all.
@@ -325,9 +354,7 @@ pub fn runs(results: &Path, experiment: &str) -> Result<Vec<RunDir>, Error> {
 ///
 /// If the record has no form in JSON, which is a mistake in its type.
 pub fn write_record(path: &Path, record: &impl Serialize) -> Result<(), Error> {
-    let mut text = serde_json::to_string_pretty(record).expect("records have string keys and finite depth");
-    text.push('\n');
-    write_text(path, &text)
+    write_text(path, &json(record))
 }
 
 /// Writes text beside run directories: whole or not at all.
@@ -345,27 +372,11 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), Error> {
 ///
 /// [`Error::Io`].
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    files::write_whole(path, bytes).map_err(Error::io("cannot write", path))
+    files::write_whole(path, bytes, Durability::Synced).map_err(Error::io("cannot write", path))
 }
 
-/// Makes a directory; false if something is there already.
-fn create_new(path: &Path) -> Result<bool, Error> {
-    match fs::create_dir(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Error::io("cannot create the run directory", path)(error)),
-    }
-}
-
-fn taken(path: PathBuf) -> Error {
-    let status = RunDir { path: path.clone() }.status();
-    match status {
-        Ok(status) if status.state == State::Running && status.process_is_alive() => {
-            Error::Busy { path, holder: format!(" (process {})", status.process) }
-        }
-        _ => Error::Usage(format!(
-            "{}: a run of this name is there already and is never overwritten; choose another --run-name",
-            path.display()
-        )),
-    }
+fn json(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("records have string keys and finite depth");
+    text.push('\n');
+    text
 }

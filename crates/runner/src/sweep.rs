@@ -36,6 +36,7 @@ use crate::{
     progress::Display,
     provenance::Environment,
     report::Formats,
+    run_dir::Existing,
     seeds, tables, trip,
 };
 
@@ -229,6 +230,7 @@ fn refit(request: &Request<'_>, plan: &Plan, best: usize, display: &Display) -> 
             source: request.source,
             results_dir: request.results_dir,
             run_name: None,
+            existing: Existing::Keep,
             locate: request.locate.clone(),
             formats: request.formats,
         };

@@ -1,9 +1,11 @@
 //! The training loop: phases, epochs, steps, validation, early stopping, choice of the best weights.
 //!
-//! Takes values and tells an observer what happens; opens no file and prints nothing.
+//! Takes values and tells an observer what happens; opens no file and prints nothing. It starts from any [`State`],
+//! and shows the observer the state at every boundary from which it could go on.
 
 mod epoch;
 mod selection;
+mod state;
 
 use std::time::Instant;
 
@@ -11,30 +13,35 @@ use burn::{module::Module, tensor::Device};
 use data::Loader;
 use models::Model;
 
-pub use selection::Selection;
+pub use selection::{Bar, Best, Selection};
+pub use state::{Partial, State, Stored};
 
 use crate::{
     backend::Backend,
     error::Error,
-    evaluate::evaluate,
+    evaluate::evaluate_watched,
     experiment::{Experiment, Phase, Select},
-    loss::Loss,
     metrics::EpochRow,
-    optimizer,
 };
 
-/// What the observer is told.
+/// What the observer is told. An error that it returns ends training.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A step is done.
     Step(Step<'a>),
+    /// A batch of the validation after an epoch is done; the state is the one before this validation.
+    Validating(&'a State),
     /// An epoch is done and validated.
     Epoch {
         /// What it measured.
         row: &'a EpochRow,
         /// Whether its weights are the best so far.
         rank: Rank,
+        /// The state that the next epoch starts from.
+        state: &'a State,
     },
+    /// The loss stopped being a number: training ends after this.
+    Diverged(&'a State),
 }
 
 /// How an epoch compares with those before it.
@@ -63,6 +70,8 @@ pub struct Step<'a> {
     pub loss: f64,
     /// Accuracy of the epoch so far.
     pub accuracy: f64,
+    /// The state that the next step starts from.
+    pub state: &'a State,
 }
 
 /// The training and validation loaders of one phase.
@@ -87,9 +96,11 @@ pub struct Trained {
     pub rows: Vec<EpochRow>,
     /// Why training ended before its last planned epoch, if it did.
     pub stopped_early: Option<String>,
+    /// The state after the last step.
+    pub state: State,
 }
 
-/// Trains `model` through all phases of the experiment.
+/// Trains through all phases of the experiment, from wherever `state` is.
 ///
 /// The optimizer and its state go on from phase to phase. `loaders` has one entry per phase.
 ///
@@ -97,73 +108,90 @@ pub struct Trained {
 ///
 /// [`Error::Diverged`] at the first loss that is not finite; whatever `observe` returns.
 pub fn train(
-    model: Model,
+    mut state: State,
     loaders: &[PhaseLoaders],
     experiment: &Experiment,
     backend: &Backend,
     observe: &mut dyn FnMut(Event<'_>) -> Result<(), Error>,
 ) -> Result<Trained, Error> {
-    let device = backend.device.clone().autodiff();
-    let mut trainer = epoch::Trainer {
-        model: model.fork(&device).train(),
-        optimizer: optimizer::init(&experiment.optimizer, experiment.training.gradient_clipping.as_ref()),
-        clock: clock(loaders, &experiment.phases),
+    let plan = plan(loaders, &experiment.phases);
+    let trainer = epoch::Trainer {
+        clock: plan.iter().map(|(_, loaders)| loaders.train.num_batches()).collect(),
         experiment,
-        device,
+        device: backend.device.clone().autodiff(),
         timing: backend.timing,
-        step: 0,
     };
-    let loss = Loss::evaluation(experiment);
-    let mut selection = Selection::new(&experiment.training);
-    let mut rows: Vec<EpochRow> = Vec::new();
-    let mut stopped_early = None;
-
-    'phases: for (phase, loaders) in experiment.phases.iter().zip(loaders) {
-        for _ in 0..phase.epochs {
-            let epoch = rows.len() + 1;
-            let unvalidated = trainer.epoch(epoch, &phase.name, &loaders.train, observe)?;
-            let snapshot = trainer.model.valid();
-            let row = validated(unvalidated, &snapshot, loaders.valid.as_ref(), &backend.device, &loss);
-            let rank = selection.offer(&row, snapshot);
-            observe(Event::Epoch { row: &row, rank })?;
-            if let Some(loss) = row.valid_loss.filter(|loss| !loss.is_finite()) {
-                let (step, learning_rate) = (loaders.train.num_batches(), row.learning_rate);
-                return Err(Error::Diverged { epoch, step, loss, learning_rate });
+    let mut stopped_early = state.selection.exhausted();
+    while stopped_early.is_none()
+        && let Some(&(phase, loaders)) = plan.get(state.rows.len())
+    {
+        if let Err(error) = epoch(&trainer, &mut state, phase, loaders, &backend.device, observe) {
+            if matches!(error, Error::Diverged { .. }) {
+                observe(Event::Diverged(&state))?;
             }
-            rows.push(row);
-            stopped_early = selection.exhausted();
-            if stopped_early.is_some() {
-                break 'phases;
-            }
+            return Err(error);
         }
+        stopped_early = state.selection.exhausted();
     }
 
-    let best_epoch = selection.best_epoch();
-    let (model, chosen_epoch) = match (experiment.training.select, selection.into_best()) {
-        (Select::Best, Some((model, epoch))) => (model, epoch),
-        _ => (trainer.model.valid(), rows.len()),
+    let best = state.selection.best();
+    let best_epoch = best.map(|best| best.epoch);
+    let (model, chosen_epoch) = match (experiment.training.select, best) {
+        (Select::Best, Some(best)) => (best.model.clone(), best.epoch),
+        _ => (state.model().valid(), state.rows.len()),
     };
-    Ok(Trained { model, chosen_epoch, best_epoch, rows, stopped_early })
+    let rows = state.rows.clone();
+    Ok(Trained { model, chosen_epoch, best_epoch, rows, stopped_early, state })
+}
+
+/// Trains for what is left of an epoch, validates it and compares it with those before.
+fn epoch(
+    trainer: &epoch::Trainer<'_>,
+    state: &mut State,
+    phase: &Phase,
+    loaders: &PhaseLoaders,
+    device: &Device,
+    observe: &mut dyn FnMut(Event<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let unvalidated = trainer.epoch(state, &phase.name, &loaders.train, observe)?;
+    let snapshot = state.model().valid();
+    let row =
+        validated(unvalidated, &snapshot, loaders.valid.as_ref(), device, &mut || observe(Event::Validating(state)))?;
+    // Weights that are no numbers are the best by nothing.
+    let is_sound = row.valid_loss.is_none_or(f64::is_finite);
+    let rank = if is_sound { state.selection.offer(&row, snapshot) } else { Rank::Other };
+    state.partial = Partial::default();
+    state.rows.push(row.clone());
+    observe(Event::Epoch { row: &row, rank, state })?;
+    match row.valid_loss.filter(|loss| !loss.is_finite()) {
+        None => Ok(()),
+        Some(loss) => {
+            let (step, learning_rate) = (loaders.train.num_batches(), row.learning_rate);
+            Err(Error::Diverged { epoch: row.epoch, step, loss, learning_rate })
+        }
+    }
 }
 
 /// Completes an epoch's row with its validation.
-fn validated(row: EpochRow, model: &Model, valid: Option<&Loader>, device: &Device, loss: &Loss) -> EpochRow {
-    let Some(loader) = valid else { return row };
+fn validated(
+    row: EpochRow,
+    model: &Model,
+    valid: Option<&Loader>,
+    device: &Device,
+    after_batch: &mut dyn FnMut() -> Result<(), Error>,
+) -> Result<EpochRow, Error> {
+    let Some(loader) = valid else { return Ok(row) };
     let start = Instant::now();
-    let tally = evaluate(model, loader, row.epoch as u64, device, loss).tally;
-    EpochRow {
+    let tally = evaluate_watched(model, loader, row.epoch as u64, device, after_batch)?.tally;
+    Ok(EpochRow {
         valid_loss: Some(tally.loss()),
         valid_accuracy: Some(tally.accuracy()),
         valid_seconds: start.elapsed().as_secs_f64(),
         ..row
-    }
+    })
 }
 
-/// Steps of every planned epoch, in order.
-fn clock(loaders: &[PhaseLoaders], phases: &[Phase]) -> Vec<usize> {
-    phases
-        .iter()
-        .zip(loaders)
-        .flat_map(|(phase, loaders)| std::iter::repeat_n(loaders.train.num_batches(), phase.epochs))
-        .collect()
+/// Every planned epoch's phase and loaders, in order.
+fn plan<'a>(loaders: &'a [PhaseLoaders], phases: &'a [Phase]) -> Vec<(&'a Phase, &'a PhaseLoaders)> {
+    phases.iter().zip(loaders).flat_map(|planned| std::iter::repeat_n(planned, planned.0.epochs)).collect()
 }

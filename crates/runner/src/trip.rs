@@ -1,28 +1,34 @@
-//! One trip: from a resolved experiment to a finished run directory.
+//! One trip: from a resolved experiment to a finished run directory, in one go or with stops in between.
 //!
 //! Decides the order of the stations and nothing else: each is a module of its own. Knows no command line
 //! and prints only through the display it is given.
 
+mod departure;
 mod outcome;
+mod saver;
 mod status;
-pub mod xor;
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, thread, time::Instant};
 
 use data::LocateOptions;
+use models::Model;
 
-use self::status::StatusKeeper;
+use self::{
+    departure::{Damaged, Departure, Found},
+    saver::Saver,
+    status::StatusKeeper,
+};
 use crate::{
     backend::{self, Backend, Timing},
     error::Error,
-    evaluate::evaluate,
-    experiment::{BackendName, Experiment, Resolved},
-    loss::Loss,
+    evaluate::evaluate_watched,
+    experiment::{self, BackendName, Experiment, Overrides, Resolved},
+    interrupt::Watch,
     pipeline::{self, TrainingData},
     progress::Display,
-    provenance::Environment,
+    provenance::{self, Environment, Fingerprint},
     report::{self, Formats},
-    run_dir::{RunDir, RunName, State, Summary},
+    run_dir::{Existing, Resumption, RunDir, RunName, State, Summary},
     tables,
     train::{self, Event},
     transfer::{self, FrozenBase},
@@ -39,10 +45,37 @@ pub struct Request<'a> {
     pub results_dir: &'a Path,
     /// Name of the run directory; none for `<UTC time>-<backend>-s<seed>`.
     pub run_name: Option<&'a str>,
+    /// What happens to a run that has this name already.
+    pub existing: Existing,
     /// How data are looked for.
     pub locate: LocateOptions,
     /// What figures are written as.
     pub formats: Formats,
+}
+
+/// Which run to go on with.
+#[derive(Debug)]
+pub struct Continuation<'a> {
+    /// Its directory.
+    pub run: &'a Path,
+    /// What it must be a run of; none for what its own configuration says.
+    pub resolved: Option<&'a Resolved>,
+    /// What happens if something has changed since it was started.
+    pub changes: Changes,
+    /// How data are looked for.
+    pub locate: LocateOptions,
+    /// What figures are written as.
+    pub formats: Formats,
+}
+
+/// What happens if a run's configuration, data, program or machine has changed since it was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Changes {
+    /// The run does not go on.
+    #[default]
+    Refuse,
+    /// The run goes on with what is there now, and says so in its directory.
+    Accept,
 }
 
 /// A run that has come to its end.
@@ -64,90 +97,205 @@ pub struct Finished {
 /// curves of what was computed are drawn.
 pub fn run(request: &Request<'_>, display: &Display) -> Result<Finished, Error> {
     let start = Instant::now();
-    let experiment = &request.resolved.experiment;
-    let backend = backend::select(experiment.training.backend)?;
-    let files = pipeline::locate(&experiment.data, request.locate.clone())?;
-    let base = FrozenBase::open(experiment, &files, &backend, &request.locate)?;
-    let data = TrainingData::load(&files, &experiment.data)?;
-    let model = experiment
-        .model
-        .summary(data.input_shape(), data.dataset.num_classes())
-        .map_err(|fault| request.resolved.invalid(&format!("model.{}", fault.field), &fault.message))?;
-
-    let data = transfer::training_data(base.as_ref(), data, experiment, &mut |extraction| {
-        display.extraction(extraction);
-        Ok(())
-    })?;
-
-    let run = RunDir::create(request.results_dir, &experiment.name, &run_name(request, &backend))?;
-    let mut keeper = StatusKeeper::start(&run, experiment)?;
-    let (base, backend, files) = (base.as_ref(), &backend, &files);
-    let trip = Trip { request, experiment, backend, files, base, data: &data, model: &model, run: &run };
-    let finished = trip.train_and_test(display, &mut keeper, start);
-    display.finish();
-    // After a failure, too: what was computed can be looked at.
-    let drawn = report::draw(&run, request.formats);
-    if let (Err(_), Err(second)) = (&finished, &drawn) {
-        tracing::warn!("{second}");
+    let Request { resolved, results_dir, existing, .. } = *request;
+    let experiment = &resolved.experiment;
+    if let Some(name) = request.run_name {
+        RunDir::check_name(results_dir, &experiment.name, &RunName::Given(name.to_owned()), existing)?;
     }
-    let summary = finished.and_then(|summary| drawn.map(|_| summary)).inspect_err(|error| keeper.fail(error))?;
-    keeper.end(State::Done, summary.stopped_early.clone())?;
-    Ok(Finished { run, summary, seconds: start.elapsed().as_secs_f64() })
+    let prepared = Prepared::new(resolved, &request.locate, display)?;
+    let watch = Watch::start()?;
+    let run = RunDir::create(results_dir, &experiment.name, &run_name(request, &prepared.backend), existing)?;
+    let keeper = StatusKeeper::start(&run, experiment)?;
+    let trip = Trip { prepared: &prepared, formats: request.formats, run: &run, watch: &watch, start };
+    trip.go(display, keeper, || {
+        run.write_environment(&prepared.environment(request.source))?;
+        // Last: from here on this is a run, which can go on.
+        run.write_config(&resolved.to_toml())?;
+        Ok(Departure::first(&prepared))
+    })
+}
+
+/// Goes on with a run from its last checkpoint, to the same result as if it had never been left.
+///
+/// A run that is done already is left as it is.
+///
+/// # Errors
+///
+/// [`Error::Busy`] if the run is going on, [`Error::Changed`] if it would not be the same run, [`Error::Malformed`]
+/// if there are checkpoints but none that can be used; else as [`run`].
+pub fn resume(request: &Continuation<'_>, display: &Display) -> Result<Finished, Error> {
+    let start = Instant::now();
+    let run = RunDir::open(request.run)?.own()?;
+    if let (Ok(status), Some(summary)) = (run.status(), run.summary()?)
+        && status.state == State::Done
+    {
+        display.say(&format!("{}: is done already", run.path().display()));
+        run.remove_checkpoints()?;
+        return Ok(Finished { run, summary, seconds: start.elapsed().as_secs_f64() });
+    }
+    let own;
+    let resolved = if let Some(resolved) = request.resolved {
+        resolved
+    } else {
+        own = experiment::load(&run.config_path(), &Overrides::default())?;
+        &own
+    };
+    let prepared = Prepared::new(resolved, &request.locate, display)?;
+    let Found { departure, damaged, changes } = departure::find(&run, &prepared, request.changes)?;
+    let watch = Watch::start()?;
+    for Damaged { number, message } in &damaged {
+        let aside = run.set_checkpoint_aside(*number)?;
+        tracing::warn!(
+            "{message}; this checkpoint is damaged, going on from the one before; kept in {}",
+            aside.display()
+        );
+    }
+    if !changes.is_empty() {
+        departure::record_changes(&run, &prepared)?;
+        for change in &changes {
+            tracing::warn!("accepted: {change}");
+        }
+    }
+    run.note_resumption(&Resumption {
+        time: status::now(),
+        process: std::process::id(),
+        command: provenance::command(),
+        checkpoint: departure.checkpoint,
+        step: departure.state.step(),
+        damaged: damaged.into_iter().map(|it| it.message).collect(),
+        accepted_changes: changes,
+    })?;
+    display.say(&format!("goes on {}", departure.place()));
+    let keeper = StatusKeeper::resume(&run, prepared.experiment, departure.state.rows().len())?;
+    let trip = Trip { prepared: &prepared, formats: request.formats, run: &run, watch: &watch, start };
+    trip.go(display, keeper, || Ok(departure))
+}
+
+/// Everything that is found before the run directory is touched.
+struct Prepared<'a> {
+    experiment: &'a Experiment,
+    backend: Backend,
+    files: data::DataFiles,
+    base: Option<FrozenBase>,
+    data: TrainingData,
+    model: models::Summary,
+    fingerprint: Fingerprint,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(resolved: &'a Resolved, locate: &LocateOptions, display: &Display) -> Result<Self, Error> {
+        let experiment = &resolved.experiment;
+        let backend = backend::select(experiment.training.backend)?;
+        // A program with three backends is large: summed up beside the data.
+        let program = thread::spawn(provenance::program_sha256);
+        let files = pipeline::locate(&experiment.data, locate.clone())?;
+        let base = FrozenBase::open(experiment, &files, &backend, locate)?;
+        let data = TrainingData::load(&files, &experiment.data)?;
+        let model = experiment
+            .model
+            .summary(data.input_shape(), data.dataset.num_classes())
+            .map_err(|fault| resolved.invalid(&format!("model.{}", fault.field), &fault.message))?;
+        let data = transfer::training_data(base.as_ref(), data, experiment, &mut |extraction| {
+            display.extraction(extraction);
+            Ok(())
+        })?;
+        let program = program.join().expect("reading a file does not panic")?;
+        let features = base.as_ref().map(FrozenBase::record);
+        let fingerprint = Fingerprint::take(experiment, &backend, &files, features, program);
+        Ok(Self { experiment, backend, files, base, data, model, fingerprint })
+    }
+
+    /// What `environment.json` says of a run of the experiment in `source`.
+    fn environment(&self, source: &Path) -> Environment {
+        Environment {
+            features: self.base.as_ref().map(|base| base.record().clone()),
+            fingerprint: Some(self.fingerprint.clone()),
+            ..Environment::gather(source, &self.backend, &self.files)
+        }
+    }
+
+    /// The model with the weights that the seed draws.
+    fn drawn_model(&self) -> Model {
+        let training = &self.experiment.training;
+        let (input, classes) = (self.data.input_shape(), self.data.dataset.num_classes());
+        self.experiment.model.init_seeded(input, classes, training.seed).with_kernels(training.kernels)
+    }
 }
 
 /// What a trip needs once everything is checked and the run directory is there.
 struct Trip<'a> {
-    request: &'a Request<'a>,
-    experiment: &'a Experiment,
-    backend: &'a Backend,
-    files: &'a data::DataFiles,
-    base: Option<&'a FrozenBase>,
-    data: &'a TrainingData,
-    model: &'a models::Summary,
+    prepared: &'a Prepared<'a>,
+    formats: Formats,
     run: &'a RunDir,
+    watch: &'a Watch,
+    start: Instant,
 }
 
 impl Trip<'_> {
-    fn train_and_test(
+    /// From the departure to the end, with a status that says how it went.
+    fn go(
         &self,
         display: &Display,
-        keeper: &mut StatusKeeper<'_>,
-        start: Instant,
-    ) -> Result<Summary, Error> {
-        let experiment = self.experiment;
-        self.run.write_config(&self.request.resolved.to_toml())?;
-        let features = self.base.map(|base| base.record().clone());
-        let environment = Environment::gather(self.request.source, self.backend, self.files);
-        self.run.write_environment(&Environment { features, ..environment })?;
-        introduce(display, experiment, self.backend, self.data, self.model);
+        mut keeper: StatusKeeper<'_>,
+        departure: impl FnOnce() -> Result<Departure, Error>,
+    ) -> Result<Finished, Error> {
+        let finished = departure().and_then(|departure| self.train_and_test(departure, display, &mut keeper));
+        display.finish();
+        // After a failure, too: what was computed can be looked at.
+        let drawn = report::draw(self.run, self.formats);
+        if let (Err(_), Err(second)) = (&finished, &drawn) {
+            tracing::warn!("{second}");
+        }
+        let summary = finished.and_then(|summary| drawn.map(|_| summary)).inspect_err(|error| keeper.fail(error))?;
+        keeper.end(State::Done, summary.stopped_early.clone())?;
+        self.run.remove_checkpoints()?;
+        Ok(Finished { run: self.run.clone(), summary, seconds: self.start.elapsed().as_secs_f64() })
+    }
 
-        let classes = self.data.dataset.num_classes();
-        let training = &experiment.training;
-        let model = experiment.model.init_seeded(self.data.input_shape(), classes, training.seed);
-        let model = model.with_kernels(training.kernels);
-        let loaders = self.data.loaders(experiment);
-        let mut log = self.run.metrics_log()?;
+    fn train_and_test(
+        &self,
+        departure: Departure,
+        display: &Display,
+        keeper: &mut StatusKeeper<'_>,
+    ) -> Result<Summary, Error> {
+        let Prepared { experiment, backend, files, base, data, model, fingerprint } = self.prepared;
+        introduce(display, experiment, backend, data, model);
+        let loaders = data.loaders(experiment);
+        let mut log = self.run.metrics_log(&departure.metrics)?;
+        let setting = &experiment.training.checkpoint;
+        let mut saver = Saver::new(self.run, self.watch, setting, fingerprint.clone(), self.start, &departure);
         let planned = experiment.phases.iter().map(|phase| phase.epochs).sum();
-        let trained = train::train(model, &loaders, experiment, self.backend, &mut |event| {
+        let trained = train::train(departure.state, &loaders, experiment, backend, &mut |event| {
             display.show(&event, planned);
-            if let Event::Epoch { row, .. } = event {
-                log.append(row)?;
-                keeper.epoch_done(row.epoch)?;
+            match event {
+                Event::Step(step) => saver.step(step.state, &log),
+                Event::Validating(state) => saver.stop_if_asked(state, &log),
+                Event::Epoch { row, state, .. } => {
+                    log.append(row)?;
+                    keeper.epoch_done(row.epoch)?;
+                    // A loss that is no number ends training; that is no place to go on from.
+                    let is_sound = row.valid_loss.is_none_or(f64::is_finite);
+                    if is_sound { saver.epoch(state, &log) } else { Ok(()) }
+                }
+                Event::Diverged(state) => self.keep_best(state),
             }
-            Ok(())
         })?;
         display.finish();
 
         let test_start = Instant::now();
-        let (test, loader) = transfer::test_data(self.base, self.files, experiment, self.data, &mut |extraction| {
-            display.extraction(extraction);
-            Ok(())
-        })?;
+        let (test, loader) =
+            transfer::test_data(base.as_ref(), files, experiment, &data.normalizer, &mut |extraction| {
+                display.extraction(extraction);
+                saver.stop_if_asked(&trained.state, &log)
+            })?;
         display.finish();
-        let predictions = evaluate(&trained.model, &loader, 0, &self.backend.device, &Loss::evaluation(experiment));
+        let predictions = evaluate_watched(&trained.model, &loader, 0, &backend.device, &mut || {
+            saver.stop_if_asked(&trained.state, &log)
+        })?;
         let loss = predictions.tally.loss();
         if !loss.is_finite() {
-            // The weights grew beyond use in the very last steps: nothing here is worth keeping.
+            // The weights grew beyond use in the very last steps: nothing here is worth keeping but an earlier best.
+            self.keep_best(&trained.state)?;
             let (epoch, row) = (trained.chosen_epoch, trained.rows.last());
             let learning_rate = row.map_or(0.0, |row| row.learning_rate);
             let step = loaders.last().map_or(0, |loaders| loaders.train.num_batches());
@@ -156,15 +304,34 @@ impl Trip<'_> {
         self.run.write_weights(&models::to_safetensors(&trained.model)?)?;
         let outcome = outcome::Outcome {
             experiment,
-            backend: self.backend,
-            data: self.data,
+            backend,
+            data,
             test: &test,
             trained: &trained,
             predictions: &predictions,
-            model: self.model,
+            model,
         };
-        let test_seconds = test_start.elapsed().as_secs_f64();
-        outcome.write(self.run, test_seconds, start.elapsed().as_secs_f64())
+        let times = outcome::Spent {
+            test: test_start.elapsed().as_secs_f64(),
+            checkpoints: saver.checkpoint_seconds(),
+            total: saver.seconds(),
+        };
+        outcome.write(self.run, &times)
+    }
+
+    /// Writes the best weights of a run that diverges, if there are any.
+    fn keep_best(&self, state: &train::State) -> Result<(), Error> {
+        let Some(best) = state.selection().best() else { return Ok(()) };
+        match models::to_safetensors(&best.model) {
+            Ok(bytes) => {
+                self.run.write_best_weights(&bytes)?;
+                tracing::warn!("the weights of epoch {}, the best so far, are kept in best.safetensors", best.epoch);
+                Ok(())
+            }
+            // Weights that gave a finite loss on all validation images may still hold a number that is none.
+            Err(models::WeightsError::NonFinite { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Batches {
     plan: Arc<Plan>,
+    /// The batch that the first worker starts with.
+    first: usize,
     next: usize,
     workers: Vec<Worker>,
     device: Device,
@@ -56,18 +58,19 @@ struct Worker {
 }
 
 impl Batches {
-    pub(super) fn start(plan: Plan, config: &LoaderConfig, device: Device) -> Self {
+    pub(super) fn start(plan: Plan, skipped: usize, config: &LoaderConfig, device: Device) -> Self {
         let plan = Arc::new(plan);
-        let count = config.workers.min(plan.num_batches());
-        let workers = (0..count).map(|first| Worker::start(Arc::clone(&plan), first, count, config.prefetch)).collect();
-        Self { plan, next: 0, workers, device }
+        let next = skipped.min(plan.num_batches());
+        let count = config.workers.min(plan.num_batches() - next);
+        let worker = |index| Worker::start(Arc::clone(&plan), next + index, count, config.prefetch);
+        Self { next, workers: (0..count).map(worker).collect(), first: next, plan, device }
     }
 
     fn prepared(&mut self, batch: usize) -> Prepared {
         if self.workers.is_empty() {
             return self.plan.prepare(batch);
         }
-        let worker = batch % self.workers.len();
+        let worker = (batch - self.first) % self.workers.len();
         if let Ok(prepared) = self.workers[worker].prepared.recv() {
             return prepared;
         }
@@ -84,7 +87,7 @@ impl Worker {
     fn start(plan: Arc<Plan>, first: usize, step: usize, prefetch: usize) -> Self {
         let (sender, prepared) = mpsc::sync_channel(prefetch);
         let thread = thread::Builder::new()
-            .name(format!("loader-{first}"))
+            .name(format!("loader-{}", first % step))
             .spawn(move || {
                 for batch in (first..plan.num_batches()).step_by(step) {
                     // Nobody listens any more: the epoch was left early.

@@ -15,7 +15,8 @@ use crate::{experiment::BackendName, progress::ProgressMode};
     version,
     args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 done, 1 failure in a run, 2 usage or configuration, 3 data or weights, 4 I/O, \
-                  5 training diverged, 6 backend unavailable, 7 some of several failed, 75 run directory busy."
+                  5 training diverged, 6 backend unavailable, 7 some of several failed, 75 run directory busy, \
+                  130 and 143 stopped by SIGINT and SIGTERM, after saving."
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -62,6 +63,15 @@ pub(super) struct RunArguments {
     /// Name of the run directory [default: <UTC time>-<backend>-s<seed>]
     #[arg(long, value_name = "NAME")]
     pub(super) run_name: Option<String>,
+    /// Go on with the latest unfinished run of each experiment, or with the one of --run-name
+    #[arg(long)]
+    pub(super) resume: bool,
+    /// With --resume: go on even if the experiment, the data or the program has changed, and note that in the run
+    #[arg(long, requires = "resume")]
+    pub(super) accept_changes: bool,
+    /// With --run-name: move a run of that name aside, to NAME.until-<UTC time>, instead of refusing
+    #[arg(long, requires = "run_name", conflicts_with = "resume")]
+    pub(super) force: bool,
     /// Folder with the data set's IDX files
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
@@ -88,9 +98,38 @@ pub(super) struct RunArguments {
     pub(super) dry_run: bool,
 }
 
+/// Which run to go on with.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub(super) struct ResumeArguments {
+    /// Run directory, such as results/cnn3/latest
+    #[arg(value_name = "RUN_DIR")]
+    pub(super) run: PathBuf,
+    /// Go on even if configuration, data, program or machine have changed, and note that in the run
+    #[arg(long)]
+    pub(super) accept_changes: bool,
+    /// Never fetch data
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// Threads that compute on the CPU [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<NonZeroUsize>,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) progress: ProgressMode,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Draw figures as SVG, too
+    #[arg(long)]
+    pub(super) svg: bool,
+}
+
 /// What else the program does.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Go on with a run that was interrupted, to the same result as if it had not been
+    Resume(ResumeArguments),
     /// Draw the figures of a run again, from its files alone
     Plot {
         /// Run directory, such as results/cnn3/latest

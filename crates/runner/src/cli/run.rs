@@ -5,14 +5,18 @@ use std::{num::NonZeroUsize, path::Path};
 use data::LocateOptions;
 use serde_json::json;
 
-use super::{args::RunArguments, seeds, show, sweep};
+use super::{
+    args::{ResumeArguments, RunArguments},
+    seeds, show, sweep,
+};
 use crate::{
     error::Error,
-    experiment::{self, Overrides, Resolved, ResolvedXor},
+    experiment::{self, Overrides, Resolved},
     progress::Display,
     report,
+    run_dir::{Existing, RunDir, latest_unfinished},
     seeds::Ended,
-    trip::{self, Finished, Request},
+    trip::{self, Changes, Continuation, Finished, Request},
 };
 
 /// Runs every experiment that was given; goes on after one that fails.
@@ -28,9 +32,14 @@ pub(super) fn all(arguments: &RunArguments) -> Result<(), Error> {
     }
     let mut failed = 0;
     for path in &arguments.experiments {
-        if let Err(error) = one(path, arguments) {
-            super::complain(error);
-            failed += 1;
+        match one(path, arguments) {
+            Ok(()) => {}
+            // Whoever stops one means all.
+            Err(error @ Error::Interrupted { .. }) => return Err(error),
+            Err(error) => {
+                super::complain(error);
+                failed += 1;
+            }
         }
     }
     let total = arguments.experiments.len();
@@ -47,13 +56,10 @@ pub(super) fn use_threads(threads: NonZeroUsize) -> Result<(), Error> {
 }
 
 fn one(path: &Path, arguments: &RunArguments) -> Result<(), Error> {
+    let mut resolved = experiment::load(path, &overrides(arguments))?;
     if let Some(name) = &arguments.run_name {
         check_run_name(name)?;
     }
-    if let Some(resolved) = experiment::load_xor(path, &overrides(arguments))? {
-        return exclusive_or(path, &resolved, arguments);
-    }
-    let mut resolved = experiment::load(path, &overrides(arguments))?;
     if arguments.dry_run {
         show::dry_run(&resolved)?;
         return match &resolved.experiment.sweep {
@@ -88,45 +94,60 @@ pub(super) fn trained(
     {
         let seconds = ended.summary.seconds.total;
         display.say(&format!("finished already: {}", ended.run.path().display()));
-        report_on(&ended, seconds, &display, arguments)?;
+        report_on(&ended, seconds, &display, arguments.json)?;
         return Ok(ended);
     }
-    let request = Request {
-        resolved,
-        source: path,
-        results_dir: &arguments.results_dir,
-        run_name,
-        locate: locate_options(arguments),
-        formats: formats(arguments),
+    let (locate, formats) = (locate_options(arguments), formats(arguments));
+    let finished = if arguments.resume {
+        let run = unfinished(resolved, run_name, arguments)?;
+        let changes = changes(arguments.accept_changes);
+        trip::resume(&Continuation { run: run.path(), resolved: Some(resolved), changes, locate, formats }, &display)?
+    } else {
+        let existing = if arguments.force { Existing::MoveAside } else { Existing::Keep };
+        let results_dir = &arguments.results_dir;
+        trip::run(&Request { resolved, source: path, results_dir, run_name, existing, locate, formats }, &display)?
     };
-    let Finished { run, summary, seconds } = trip::run(&request, &display)?;
+    let Finished { run, summary, seconds } = finished;
     let ended = Ended { run, summary, reused: false };
-    report_on(&ended, seconds, &display, arguments)?;
+    report_on(&ended, seconds, &display, arguments.json)?;
     Ok(ended)
 }
 
-/// Runs a file of `kind = "xor"`, which needs neither data nor a backend, and whose start is fixed.
-fn exclusive_or(path: &Path, resolved: &ResolvedXor, arguments: &RunArguments) -> Result<(), Error> {
-    if arguments.dry_run {
-        return super::answer(&resolved.annotated_toml());
+/// Goes on with a run.
+pub(super) fn resume(arguments: &ResumeArguments) -> Result<(), Error> {
+    if let Some(threads) = arguments.threads {
+        use_threads(threads)?;
     }
     let display = Display::new(arguments.progress);
-    let ignored = [("--backend", arguments.backend.is_some()), ("--seed", arguments.seed.is_some())];
-    for (flag, _) in ignored.iter().filter(|(_, given)| *given) {
-        display.say(&format!("{}: {flag} changes nothing here", path.display()));
-    }
-    let request = trip::xor::Request {
-        resolved,
-        source: path,
-        results_dir: &arguments.results_dir,
-        run_name: arguments.run_name.as_deref(),
-        formats: formats(arguments),
+    let continuation = Continuation {
+        run: &arguments.run,
+        resolved: None,
+        changes: changes(arguments.accept_changes),
+        locate: super::data_sets::locate_options(arguments.offline, arguments.progress),
+        formats: if arguments.svg { report::Formats::PngAndSvg } else { report::Formats::Png },
     };
-    let Finished { run, summary, seconds } = trip::xor::run(&request, &display)?;
-    report_on(&Ended { run, summary, reused: false }, seconds, &display, arguments)
+    let Finished { run, summary, seconds } = trip::resume(&continuation, &display)?;
+    report_on(&Ended { run, summary, reused: false }, seconds, &display, arguments.json)
 }
 
-fn report_on(ended: &Ended, seconds: f64, display: &Display, arguments: &RunArguments) -> Result<(), Error> {
+/// The run that `--resume` means.
+fn unfinished(resolved: &Resolved, run_name: Option<&str>, arguments: &RunArguments) -> Result<RunDir, Error> {
+    let (results, experiment) = (&arguments.results_dir, &resolved.experiment.name);
+    if let Some(name) = run_name {
+        return RunDir::open(&results.join(experiment).join(name));
+    }
+    latest_unfinished(results, experiment)?.ok_or_else(|| {
+        let folder = results.join(experiment);
+        Error::Usage(format!("{}: no run here is unfinished; start one without --resume", folder.display()))
+    })
+}
+
+fn changes(accept: bool) -> Changes {
+    if accept { Changes::Accept } else { Changes::Refuse }
+}
+
+/// Says how a run has ended, to a person and to a script.
+fn report_on(ended: &Ended, seconds: f64, display: &Display, json: bool) -> Result<(), Error> {
     let Ended { run, summary, .. } = ended;
     display.say(&format!(
         "test loss {:.4} accuracy {:.4} (weights of epoch {})  {:.1} s\nplots in {}",
@@ -136,7 +157,7 @@ fn report_on(ended: &Ended, seconds: f64, display: &Display, arguments: &RunArgu
         seconds,
         run.path().join("plots").display(),
     ));
-    if arguments.json {
+    if json {
         let object = json!({
             "run_dir": run.path(),
             "seed": summary.seed,

@@ -71,8 +71,11 @@ pub(super) fn all(
         let run_name = arguments.run_name.as_ref().map(|name| format!("{name}-s{seed}"));
         let outcome = run::trained(path, &resolved.with_seed(seed, said), run_name.as_deref(), arguments);
         record.add(seed, &outcome);
-        if let Err(error) = outcome {
-            super::complain(error);
+        match outcome {
+            Ok(_) => {}
+            // Whoever stops one means all.
+            Err(error @ Error::Interrupted { .. }) => return Err(error),
+            Err(error) => super::complain(error),
         }
     }
     let (failed, total) = (record.failed.len(), seeds.len());

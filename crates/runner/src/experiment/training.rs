@@ -13,6 +13,9 @@ const MAX_BATCH: usize = 65_536;
 /// The most epochs of a phase, and steps of an epoch: far beyond use, and their product fits a counter.
 pub(super) const MAX_COUNT: usize = 1_000_000;
 
+/// The longest time between two checkpoints: a year, which is never.
+const MAX_SECONDS: f64 = 31_536_000.0;
+
 /// Settings of the training loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -48,6 +51,20 @@ pub struct Training {
     pub select: Select,
     /// What "best" means. Default `valid_accuracy`.
     pub metric: Metric,
+    /// How often the run is saved.
+    pub checkpoint: Checkpoint,
+}
+
+/// How often a run is saved, so that it can go on after an interruption. Changes no result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Checkpoint {
+    /// Seconds between two saves within an epoch. Every epoch's end is saved, too, and either only as often as takes
+    /// less than a hundredth of the time. Default 60.
+    pub seconds: f64,
+    /// Instead, save after every so many steps, counted over all phases, whatever that costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
 }
 
 /// What computes.
@@ -149,7 +166,14 @@ impl Default for Training {
             early_stopping: None,
             select: Select::Last,
             metric: Metric::ValidAccuracy,
+            checkpoint: Checkpoint::default(),
         }
+    }
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self { seconds: 60.0, steps: None }
     }
 }
 
@@ -172,6 +196,10 @@ impl Training {
         if let Some(rule) = &self.early_stopping {
             checks.within("training.early_stopping.patience", rule.patience, 1..);
             checks.within("training.early_stopping.min_delta", rule.min_delta, 0.0..);
+        }
+        checks.within("training.checkpoint.seconds", self.checkpoint.seconds, 0.0..=MAX_SECONDS);
+        if let Some(steps) = self.checkpoint.steps {
+            checks.within("training.checkpoint.steps", steps, 1..);
         }
     }
 }

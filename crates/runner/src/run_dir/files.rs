@@ -15,18 +15,35 @@ pub(super) const SUMMARY: &str = "summary.json";
 pub(super) const CONFUSION: &str = "confusion_matrix.csv";
 pub(super) const PREDICTIONS: &str = "predictions.csv";
 pub(super) const WEIGHTS: &str = "model.safetensors";
-pub(super) const LEARNT: &str = "xor.json";
+pub(super) const PLOTS: &str = "plots";
 pub(super) const TILES: &str = "tiles.json";
+pub(super) const BEST_WEIGHTS: &str = "best.safetensors";
+pub(super) const RESUMES: &str = "resumes.jsonl";
 
-/// Writes a temporary beside `path`, syncs it and renames it, so that `path` is always old or new, never torn.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Ends the names of files that are being written.
+const TEMPORARY: &str = ".tmp";
+
+/// What a file that was written survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// The end of this process, but perhaps not a power failure: for what is written often and matters little.
+    Renamed,
+    /// A power failure, too.
+    Synced,
+}
+
+/// Writes a temporary beside `path` and renames it, so that `path` is always old or new, never torn.
+pub(super) fn write_whole(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
+    temporary.push(TEMPORARY);
     let temporary = Path::new(&temporary);
     let written = File::create(temporary).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(temporary, path)
+        if durability == Durability::Synced {
+            file.sync_all()?;
+        }
+        fs::rename(temporary, path)?;
+        if durability == Durability::Synced { path.parent().map_or(Ok(()), sync_folder) } else { Ok(()) }
     });
     if written.is_err() {
         // The write has failed already; a leftover that cannot be removed either changes nothing about that.
@@ -35,19 +52,55 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
+/// Removes the temporaries of a process that died while it was writing into `folder`.
+pub(super) fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.as_os_str().as_encoded_bytes().ends_with(TEMPORARY.as_bytes()) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes what was renamed into a folder survive a power failure.
+#[cfg(unix)]
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)?.sync_all()
+}
+
+/// Folders cannot be synced here.
+#[cfg(not(unix))]
+pub(super) fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Makes `link` point to `target`, whatever it pointed to before.
 #[cfg(unix)]
 pub(super) fn replace_link(target: &Path, link: &Path) -> io::Result<()> {
-    let temporary = link.with_file_name(format!(".latest-{}", std::process::id()));
-    let _ = fs::remove_file(&temporary);
-    std::os::unix::fs::symlink(target, &temporary)?;
-    fs::rename(&temporary, link)
+    // One name for everybody, so that what a process leaves behind when it dies here is used up by the next. Two at
+    // once take it from each other, and try again.
+    const ATTEMPTS: usize = 20;
+    let mut temporary = link.as_os_str().to_owned();
+    temporary.push(TEMPORARY);
+    let temporary = Path::new(&temporary);
+    let mut last = Ok(());
+    for _ in 0..ATTEMPTS {
+        let _ = fs::remove_file(temporary);
+        last = std::os::unix::fs::symlink(target, temporary).and_then(|()| fs::rename(temporary, link));
+        match &last {
+            Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => {}
+            _ => break,
+        }
+    }
+    last
 }
 
 /// Writes the name of `target` into `link`, as links need privileges here.
 #[cfg(not(unix))]
 pub(super) fn replace_link(target: &Path, link: &Path) -> io::Result<()> {
-    write_whole(link, target.as_os_str().as_encoded_bytes())
+    write_whole(link, target.as_os_str().as_encoded_bytes(), Durability::Renamed)
 }
 
 /// Class names as header and first column, counts between them.
@@ -97,15 +150,18 @@ fn csv_bytes(rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
     writer.into_inner().expect("memory does not fail to flush")
 }
 
+/// Bytes as hexadecimal text.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)]).collect()
+}
+
 /// Bytes as hexadecimal text, for serde.
 pub(super) mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(in super::super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-        let text: String =
-            bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|d| DIGITS[usize::from(d)]).collect();
-        serializer.serialize_str(&text)
+        serializer.serialize_str(&super::hexadecimal(bytes))
     }
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
@@ -142,8 +198,8 @@ mod tests {
     fn writing_replaces_a_file_and_leaves_no_temporary() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("x.json");
-        write_whole(&path, b"old").expect("first");
-        write_whole(&path, b"new").expect("second");
+        write_whole(&path, b"old", Durability::Synced).expect("first");
+        write_whole(&path, b"new", Durability::Renamed).expect("second");
         assert_eq!(fs::read(&path).expect("readable"), b"new");
         assert_eq!(fs::read_dir(folder.path()).expect("listable").count(), 1);
     }

@@ -32,6 +32,8 @@ pub enum State {
     Running,
     /// All files are written.
     Done,
+    /// Stopped by a signal, after saving.
+    Interrupted,
     /// The loss stopped being a number.
     Diverged,
     /// Something else went wrong.
@@ -39,11 +41,46 @@ pub enum State {
 }
 
 impl Status {
-    /// Whether the process that wrote this record still runs; true where that cannot be told.
+    /// How the run stands in a word or two.
     #[must_use]
-    pub fn process_is_alive(&self) -> bool {
-        !cfg!(target_os = "linux") || std::path::Path::new(&format!("/proc/{}", self.process)).exists()
+    pub fn standing(&self) -> &'static str {
+        match self.state {
+            State::Done => "done",
+            State::Running if super::lock::is_alive(self.process) => "running",
+            // Its process ended without a word.
+            State::Running => "died",
+            State::Interrupted => "interrupted",
+            State::Diverged => "diverged",
+            State::Failed => "failed",
+        }
     }
+
+    /// Whether `runner resume` can bring the run further.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        matches!(self.standing(), "died" | "interrupted" | "failed")
+    }
+}
+
+/// How a run went on after it had been left: a line of `resumes.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resumption {
+    /// UTC time.
+    pub time: String,
+    /// The process that goes on.
+    pub process: u32,
+    /// The command line.
+    pub command: Vec<String>,
+    /// The checkpoint that it goes on from; none from the beginning.
+    pub checkpoint: Option<u64>,
+    /// Steps done over all phases by then.
+    pub step: usize,
+    /// Checkpoints that were found damaged, and how.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<String>,
+    /// Changes since the run was started that were accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_changes: Vec<String>,
 }
 
 /// The final scores: `summary.json`.
@@ -55,7 +92,7 @@ pub struct Summary {
     pub backend: String,
     /// Seed of weights, order, dropout and augmentation.
     pub seed: u64,
-    /// Mean loss on the test part: cross-entropy in nats, unless the experiment says another.
+    /// Mean cross-entropy on the test part, in nats.
     pub test_loss: f64,
     /// Accuracy on the test part.
     pub test_accuracy: f64,
@@ -84,7 +121,8 @@ pub struct Summary {
 /// Wall-clock seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Times {
-    /// From the start of the command to the summary, drawing excluded.
+    /// From the start of the command to the summary, drawing excluded; of a run that went on after an interruption,
+    /// with what the commands before had taken up to the checkpoint.
     pub total: f64,
     /// Training steps.
     pub train: f64,
@@ -92,6 +130,9 @@ pub struct Times {
     pub valid: f64,
     /// Test.
     pub test: f64,
+    /// Writing checkpoints.
+    #[serde(default)]
+    pub checkpoints: f64,
 }
 
 /// Scores per class and their means.

@@ -11,10 +11,9 @@ use crate::{
     error::Error,
     evaluate::evaluate,
     experiment::{Experiment, Resolved, Select},
-    loss::Loss,
     metrics::EpochRow,
     pipeline::TrainingData,
-    train::{self, Event, Trained},
+    train::{self, Event, State, Trained},
 };
 
 /// What a fit came to: `fits/<trial>-<fold>.json`.
@@ -96,13 +95,13 @@ fn scores(
 
     let mut loaders = data.loaders(experiment);
     let held_out = held_out(experiment, &mut loaders);
-    let trained = train::train(model, &loaders, experiment, backend, &mut |event| {
+    let trained = train::train(State::new(model, experiment, backend), &loaders, experiment, backend, &mut |event| {
         if let Event::Epoch { row, .. } = event {
             epochs.push(row.clone());
         }
         Ok(())
     })?;
-    let (valid_loss, valid_accuracy) = judged(&trained, held_out.as_ref(), backend, &Loss::evaluation(experiment))?;
+    let (valid_loss, valid_accuracy) = judged(&trained, held_out.as_ref(), backend)?;
     let row = &trained.rows[trained.chosen_epoch - 1];
     Ok(Scores {
         valid_loss,
@@ -125,12 +124,12 @@ fn held_out(experiment: &Experiment, loaders: &mut [train::PhaseLoaders]) -> Opt
 }
 
 /// Loss and accuracy of the chosen weights on the part held out.
-fn judged(trained: &Trained, held_out: Option<&Loader>, backend: &Backend, loss: &Loss) -> Result<(f64, f64), Error> {
+fn judged(trained: &Trained, held_out: Option<&Loader>, backend: &Backend) -> Result<(f64, f64), Error> {
     let epoch = trained.chosen_epoch;
     let row = &trained.rows[epoch - 1];
     let (loss, accuracy) = match held_out {
         Some(loader) => {
-            let tally = evaluate(&trained.model, loader, epoch as u64, &backend.device, loss).tally;
+            let tally = evaluate(&trained.model, loader, epoch as u64, &backend.device).tally;
             (tally.loss(), tally.accuracy())
         }
         None => (row.valid_loss.unwrap_or(f64::NAN), row.valid_accuracy.unwrap_or(f64::NAN)),

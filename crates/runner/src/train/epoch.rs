@@ -3,39 +3,34 @@
 use std::time::Instant;
 
 use burn::{
-    optim::{GradientsParams, ModuleOptimizer},
+    nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig},
+    optim::GradientsParams,
     tensor::{Device, Tensor},
 };
 use data::{Batch, Loader};
-use models::Model;
 
-use super::{Event, Step};
+use super::{Event, Partial, State, Step};
 use crate::{
     backend::Timing,
     error::Error,
     evaluate::host,
-    experiment::{Experiment, GradientClipping, Monitor},
-    loss::{Loss, half_class_mean},
-    metrics::{EpochRow, Tally},
-    optimizer::{clip_global_norm, squared_weights},
+    experiment::{Experiment, GradientClipping},
+    metrics::EpochRow,
+    optimizer::clip_global_norm,
 };
 
 /// On queued backends, so many steps go by before their logits are read back: often enough for a live
 /// display and an early word of divergence, seldom enough to keep the queue full.
 const QUEUED_STEPS: usize = 16;
 
-/// What changes from step to step.
+/// What stays the same from step to step.
 pub(super) struct Trainer<'a> {
-    pub(super) model: Model,
-    pub(super) optimizer: ModuleOptimizer,
+    /// Steps of every planned epoch.
+    pub(super) clock: Vec<usize>,
     pub(super) experiment: &'a Experiment,
     /// The device with automatic differentiation.
     pub(super) device: Device,
     pub(super) timing: Timing,
-    /// Steps of every planned epoch.
-    pub(super) clock: Vec<usize>,
-    /// Steps done over all phases.
-    pub(super) step: usize,
 }
 
 /// A step whose logits have not been read yet.
@@ -44,53 +39,50 @@ struct Pending {
     labels: Vec<u8>,
     step: usize,
     learning_rate: f64,
-    /// Σw² before the step, where the monitor wants it.
-    squared_weights: Option<f64>,
 }
 
 impl Trainer<'_> {
-    /// Trains on every batch once; the row lacks its validation fields.
+    /// Trains on every batch that the epoch in progress has left; the row lacks its validation fields.
     pub(super) fn epoch(
-        &mut self,
-        epoch: usize,
+        &self,
+        state: &mut State,
         phase: &str,
         loader: &Loader,
         observe: &mut dyn FnMut(Event<'_>) -> Result<(), Error>,
     ) -> Result<EpochRow, Error> {
-        let start = Instant::now();
-        let loss = Loss::training(self.experiment);
-        let l2 = self.experiment.optimizer.l2_penalty();
-        let (epochs, steps) = (self.clock.len(), loader.num_batches());
+        let mut since = Instant::now();
+        let smoothing = self.experiment.training.label_smoothing;
+        let loss = loss(smoothing, &self.device);
+        let (epoch, epochs, steps) = (state.rows.len() + 1, self.clock.len(), loader.num_batches());
         let reading = match self.timing {
             Timing::Immediate => 1,
             Timing::Queued => QUEUED_STEPS,
         };
-        let mut tally = Tally::default();
         let mut pending = Vec::with_capacity(reading);
-        let mut learning_rate = 0.0;
-        let mut errors = Vec::new();
+        let done = state.partial.steps;
 
-        for (index, batch) in loader.epoch(epoch as u64, &self.device).enumerate() {
-            let step = index + 1;
-            learning_rate = self.learning_rate();
-            pending.push(self.step(batch, &loss, step, learning_rate));
+        for (step, batch) in (done + 1..).zip(loader.epoch_from(epoch as u64, done, &self.device)) {
+            let learning_rate = self.learning_rate(state.step);
+            pending.push(self.step(state, batch, &loss, step, learning_rate));
             if pending.len() == reading || step == steps {
-                for Pending { logits, labels, step, learning_rate, squared_weights } in pending.drain(..) {
-                    let outputs = host(logits);
-                    let loss = tally.add(&outputs, &labels, |row, target| loss.of_sample(row, target));
-                    errors.extend(squared_weights.map(|sum| half_class_mean(&outputs, &labels, l2, sum)));
+                for Pending { logits, labels, step, learning_rate } in pending.drain(..) {
+                    let loss = state.partial.tally.add(&host(logits), &labels, smoothing);
                     if !loss.is_finite() {
                         return Err(Error::Diverged { epoch, step, loss, learning_rate });
                     }
                 }
-                let (loss, accuracy) = (tally.loss(), tally.accuracy());
-                observe(Event::Step(Step { phase, epoch, epochs, step, steps, loss, accuracy }))?;
+                // What the observer takes is not part of training.
+                let seconds = state.partial.seconds + since.elapsed().as_secs_f64();
+                state.partial = Partial { steps: step, learning_rate, seconds, ..state.partial };
+                let (loss, accuracy) = (state.partial.tally.loss(), state.partial.tally.accuracy());
+                observe(Event::Step(Step { phase, epoch, epochs, step, steps, loss, accuracy, state }))?;
+                since = Instant::now();
             }
         }
 
-        let train_seconds = start.elapsed().as_secs_f64();
+        let Partial { tally, learning_rate, seconds, .. } = state.partial;
         #[expect(clippy::cast_precision_loss, reason = "sample counts stay far below 2^52")]
-        let images_per_second = tally.samples() as f64 / train_seconds;
+        let images_per_second = tally.samples() as f64 / seconds;
         Ok(EpochRow {
             epoch,
             phase: phase.to_owned(),
@@ -99,38 +91,45 @@ impl Trainer<'_> {
             valid_loss: None,
             valid_accuracy: None,
             learning_rate,
-            train_seconds,
+            train_seconds: seconds,
             valid_seconds: 0.0,
             images_per_second,
-            train_error: mean(&errors),
         })
     }
 
-    fn step(&mut self, batch: Batch, loss: &Loss, step: usize, learning_rate: f64) -> Pending {
+    fn step(
+        &self,
+        state: &mut State,
+        batch: Batch,
+        loss: &CrossEntropyLoss,
+        step: usize,
+        learning_rate: f64,
+    ) -> Pending {
         // Dropout draws from the backend's one generator: seeding it per step makes the draw a function of
         // (seed, step), whatever else has drawn before.
-        self.device.seed(step_seed(self.experiment.training.seed, self.step as u64));
-        let squared_weights = self.experiment.loss.monitor().map(|Monitor::HalfClassMean| squared_weights(&self.model));
-        let logits = self.model.forward(batch.images);
+        self.device.seed(step_seed(self.experiment.training.seed, state.step as u64));
+        let model = state.model.take().expect("the optimizer has given the model back");
+        let logits = model.forward(batch.images);
         let gradients = loss.forward(logits.clone(), batch.targets).backward();
-        let mut gradients = GradientsParams::from_grads(gradients, &self.model);
+        let mut gradients = GradientsParams::from_grads(gradients, &model);
         if let Some(GradientClipping::GlobalNorm(limit)) = &self.experiment.training.gradient_clipping {
-            gradients = clip_global_norm(&self.model, gradients, limit.max);
+            gradients = clip_global_norm(&model, gradients, limit.max);
         }
-        self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
-        self.step += 1;
-        Pending { logits: logits.inner(), labels: batch.labels, step, learning_rate, squared_weights }
+        state.model = Some(state.optimizer.step(learning_rate, model, gradients));
+        state.step += 1;
+        Pending { logits: logits.inner(), labels: batch.labels, step, learning_rate }
     }
 
-    fn learning_rate(&self) -> f64 {
+    fn learning_rate(&self, step: usize) -> f64 {
         let base = self.experiment.optimizer.learning_rate();
-        self.experiment.schedule.learning_rate(base, self.step, &self.clock)
+        self.experiment.schedule.learning_rate(base, step, &self.clock)
     }
 }
 
-fn mean(values: &[f64]) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "step counts stay far below 2^52")]
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+fn loss(smoothing: f64, device: &Device) -> CrossEntropyLoss {
+    #[expect(clippy::cast_possible_truncation, reason = "Burn keeps the smoothing in f32")]
+    let smoothing = (smoothing > 0.0).then_some(smoothing as f32);
+    CrossEntropyLossConfig::new().with_smoothing(smoothing).init(device)
 }
 
 /// A seed for one step: `SplitMix64`'s finaliser (Steele et al. 2014) over the run's seed and the step.

@@ -1,6 +1,7 @@
 //! Which epoch is the best by a validation metric, and when waiting for a better one ends.
 
 use models::Model;
+use serde::{Deserialize, Serialize};
 
 use super::Rank;
 use crate::{
@@ -14,15 +15,29 @@ pub struct Selection {
     metric: Metric,
     best: Option<Best>,
     early_stopping: Option<EarlyStopping>,
-    /// The value that the next epoch must beat by the minimum delta, and the epochs it has stood.
-    bar: Option<(f64, usize)>,
+    bar: Option<Bar>,
 }
 
+/// The best epoch so far.
 #[derive(Debug)]
-struct Best {
-    epoch: usize,
-    value: f64,
-    model: Model,
+pub struct Best {
+    /// The epoch.
+    pub epoch: usize,
+    /// What it is the best by.
+    pub value: f64,
+    /// Its weights, in validation mode on the plain device.
+    pub model: Model,
+}
+
+/// What the next epoch must beat by the minimum delta for training to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bar {
+    /// A value of early stopping's metric.
+    #[serde(with = "crate::metrics::exact")]
+    pub value: f64,
+    /// Epochs that it has stood.
+    pub waited: usize,
 }
 
 impl Selection {
@@ -32,14 +47,22 @@ impl Selection {
         Self { metric: training.metric, best: None, early_stopping: training.early_stopping.clone(), bar: None }
     }
 
+    /// Goes on from what was seen before.
+    #[must_use]
+    pub fn restore(training: &Training, best: Option<Best>, bar: Option<Bar>) -> Self {
+        Self { best, bar, ..Self::new(training) }
+    }
+
     /// Looks at an epoch; on a tie the earlier one stays the best.
     pub fn offer(&mut self, row: &EpochRow, model: Model) -> Rank {
         if let Some(rule) = &self.early_stopping
             && let Some(value) = value(row, rule.metric)
         {
             self.bar = Some(match self.bar {
-                Some((bar, waited)) if better(rule.metric, value, bar) <= rule.min_delta => (bar, waited + 1),
-                _ => (value, 0),
+                Some(bar) if better(rule.metric, value, bar.value) <= rule.min_delta => {
+                    Bar { waited: bar.waited + 1, ..bar }
+                }
+                _ => Bar { value, waited: 0 },
             });
         }
         let Some(value) = value(row, self.metric).filter(|value| value.is_finite()) else { return Rank::Other };
@@ -54,23 +77,23 @@ impl Selection {
     #[must_use]
     pub fn exhausted(&self) -> Option<String> {
         let rule = self.early_stopping.as_ref()?;
-        let (bar, waited) = self.bar?;
+        let Bar { value, waited } = self.bar?;
         (waited >= rule.patience).then(|| {
             let (metric, delta) = (rule.metric.name(), rule.min_delta);
-            format!("{metric} has not improved on {bar:.4} by more than {delta} for {waited} epochs")
+            format!("{metric} has not improved on {value:.4} by more than {delta} for {waited} epochs")
         })
     }
 
     /// The best epoch so far.
     #[must_use]
-    pub fn best_epoch(&self) -> Option<usize> {
-        self.best.as_ref().map(|best| best.epoch)
+    pub fn best(&self) -> Option<&Best> {
+        self.best.as_ref()
     }
 
-    /// The best weights and their epoch.
+    /// What the next epoch must beat, where training may stop early.
     #[must_use]
-    pub fn into_best(self) -> Option<(Model, usize)> {
-        self.best.map(|best| (best.model, best.epoch))
+    pub fn bar(&self) -> Option<Bar> {
+        self.bar
     }
 }
 

@@ -15,8 +15,7 @@ use std::{
 use safetensors::{SafeTensors, tensor::Dtype, tensor::TensorView};
 use sha2::{Digest, Sha256};
 
-use super::key::hexadecimal;
-use crate::error::Error;
+use crate::{error::Error, run_dir::hexadecimal};
 
 const TENSOR: &str = "features";
 const CHECKSUM: &str = "sha256";

@@ -5,7 +5,7 @@ use models::{Kernels, TransferConfig};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::{backend::Backend, experiment::Experiment, provenance};
+use crate::{backend::Backend, experiment::Experiment, provenance, run_dir::hexadecimal};
 
 /// Version of the code that turns images into features. Raise it with any change that changes their bytes:
 /// in resizing, normalising, the kernels, or the layout of a chunk.
@@ -41,13 +41,4 @@ pub(super) fn key(dependencies: &Dependencies<'_>) -> String {
         "isa": isa,
     });
     hexadecimal(&Sha256::digest(everything.to_string()))
-}
-
-/// Bytes as lower-case hexadecimal text.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-        text
-    })
 }

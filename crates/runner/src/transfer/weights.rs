@@ -10,8 +10,7 @@ use data::LocateOptions;
 use models::{Base, TensorFile, TransferConfig};
 use sha2::{Digest, Sha256};
 
-use super::key::hexadecimal;
-use crate::{error::Error, experiment::PretrainedWeights};
+use crate::{error::Error, experiment::PretrainedWeights, run_dir::hexadecimal};
 
 /// Folder of published weights in the user's cache.
 const FOLDER: &str = "weights";

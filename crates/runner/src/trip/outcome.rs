@@ -27,9 +27,16 @@ pub(super) struct Outcome<'a> {
     pub(super) model: &'a models::Summary,
 }
 
+/// Wall-clock seconds that are not in the rows.
+pub(super) struct Spent {
+    pub(super) total: f64,
+    pub(super) test: f64,
+    pub(super) checkpoints: f64,
+}
+
 impl Outcome<'_> {
     /// Writes it all; the summary last, so that its presence says that the rest is there.
-    pub(super) fn write(&self, run: &RunDir, test_seconds: f64, total_seconds: f64) -> Result<Summary, Error> {
+    pub(super) fn write(&self, run: &RunDir, spent: &Spent) -> Result<Summary, Error> {
         let class_names = self.test.class_names();
         let confusion = self.predictions.confusion();
         run.write_confusion(class_names, &confusion.counts)?;
@@ -37,12 +44,12 @@ impl Outcome<'_> {
         let rows = targets.zip(self.predictions.predicted()).zip(self.predictions.probabilities());
         run.write_predictions(class_names, rows.map(|((target, predicted), row)| (target, predicted, row)))?;
         run.write_tiles(&self.tiles())?;
-        let summary = self.summary(TestScores::new(confusion.scores(class_names)), test_seconds, total_seconds);
+        let summary = self.summary(TestScores::new(confusion.scores(class_names)), spent);
         run.write_summary(&summary)?;
         Ok(summary)
     }
 
-    fn summary(&self, test: TestScores, test_seconds: f64, total_seconds: f64) -> Summary {
+    fn summary(&self, test: TestScores, spent: &Spent) -> Summary {
         let (experiment, trained) = (self.experiment, self.trained);
         let sum = |field: fn(&EpochRow) -> f64| trained.rows.iter().map(field).sum::<f64>();
         let train_seconds = sum(|row| row.train_seconds);
@@ -62,10 +69,11 @@ impl Outcome<'_> {
             parameters: totals.parameters,
             non_trainable_parameters: totals.non_trainable,
             seconds: Times {
-                total: total_seconds,
+                total: spent.total,
                 train: train_seconds,
                 valid: sum(|row| row.valid_seconds),
-                test: test_seconds,
+                test: spent.test,
+                checkpoints: spent.checkpoints,
             },
             images_per_second: sum(|row| row.images_per_second * row.train_seconds) / train_seconds,
         }
@@ -91,14 +99,14 @@ impl Outcome<'_> {
 
     fn test_tile(&self, index: usize) -> Tile {
         let classes = self.test.class_names();
-        let probabilities = self.predictions.probabilities_of(index);
         let start = index * self.predictions.num_classes;
-        let predicted = crate::metrics::argmax(&self.predictions.logits[start..][..self.predictions.num_classes]);
+        let row = &self.predictions.logits[start..start + self.predictions.num_classes];
+        let predicted = crate::metrics::argmax(row);
         Tile {
             index,
             class: classes[usize::from(self.test.label(index))].clone(),
             predicted: Some(classes[predicted].clone()),
-            probability: Some(probabilities[predicted]),
+            probability: Some(crate::metrics::log_softmax(row)[predicted].exp()),
             augmented_in_epoch: None,
             pixels: self.test.image(index).to_vec(),
         }

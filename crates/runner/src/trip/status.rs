@@ -14,18 +14,33 @@ pub(super) struct StatusKeeper<'a> {
 
 impl<'a> StatusKeeper<'a> {
     pub(super) fn start(run: &'a RunDir, experiment: &Experiment) -> Result<Self, Error> {
+        let mut keeper = Self::start_from(run, experiment, 0);
+        keeper.write()?;
+        Ok(keeper)
+    }
+
+    fn start_from(run: &'a RunDir, experiment: &Experiment, epochs_done: usize) -> Self {
         let now = now();
         let status = Status {
             state: State::Running,
             process: std::process::id(),
             started: now.clone(),
             updated: now,
-            epochs_done: 0,
+            epochs_done,
             epochs_planned: experiment.phases.iter().map(|phase| phase.epochs).sum(),
             message: None,
         };
-        run.write_status(&status)?;
-        Ok(Self { run, status })
+        Self { run, status }
+    }
+
+    /// Goes on with the record of a run that was left.
+    pub(super) fn resume(run: &'a RunDir, experiment: &Experiment, epochs_done: usize) -> Result<Self, Error> {
+        let mut keeper = Self::start_from(run, experiment, epochs_done);
+        if let Ok(before) = run.status() {
+            keeper.status.started = before.started;
+        }
+        keeper.write()?;
+        Ok(keeper)
     }
 
     pub(super) fn epoch_done(&mut self, epoch: usize) -> Result<(), Error> {
@@ -41,7 +56,11 @@ impl<'a> StatusKeeper<'a> {
 
     /// Writes down a failure; the failure itself is what the caller reports, whether or not this succeeds.
     pub(super) fn fail(&mut self, error: &Error) {
-        let state = if matches!(error, Error::Diverged { .. }) { State::Diverged } else { State::Failed };
+        let state = match error {
+            Error::Diverged { .. } => State::Diverged,
+            Error::Interrupted { .. } => State::Interrupted,
+            _ => State::Failed,
+        };
         if let Err(second) = self.end(state, Some(error.to_string())) {
             tracing::warn!("{second}");
         }
@@ -53,6 +72,7 @@ impl<'a> StatusKeeper<'a> {
     }
 }
 
+/// UTC time.
 pub(super) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

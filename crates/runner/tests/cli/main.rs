@@ -3,8 +3,8 @@
 mod backends;
 mod commands;
 mod failures;
+mod resume;
 mod runs;
-mod scratch;
 mod seeds;
 mod suite;
 mod sweeps;
