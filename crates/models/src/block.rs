@@ -51,13 +51,17 @@ pub(crate) enum Op {
     GlobalAverage,
 }
 
-/// The names of the parts of a block that hold weights.
+/// The names of the parts of a block, empty where it has no such part.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BlockNames {
     /// The convolution or dense layer.
     pub(crate) layer: String,
-    /// The batch norm, if there is one.
+    /// The batch norm.
     pub(crate) batch_norm: String,
+    /// The pool.
+    pub(crate) pool: String,
+    /// The dropout, unless its rate is 0, since the summary has no row for that.
+    pub(crate) dropout: String,
 }
 
 /// A block of a network, whichever kind it is.

@@ -22,6 +22,7 @@
 //! # Ok::<(), models::FieldError>(())
 //! ```
 
+mod activations;
 mod block;
 mod check;
 mod cnn1;
@@ -40,6 +41,7 @@ mod transfer;
 mod vgg;
 mod weights;
 
+pub use activations::{Activations, LayerOutput, UnknownLayer};
 pub use block::{Activation, BatchNormConstants, BatchNormPlacement, ConvBlock, DenseBlock, Head, HeadKind, Kernels};
 pub use cnn1::{Cnn1, Cnn1Config};
 pub use cnn3::{Cnn3, Cnn3Config};

@@ -231,7 +231,7 @@ impl Model {
     }
 
     /// The blocks of the network, from first to last.
-    fn blocks(&mut self) -> Vec<Block<'_>> {
+    pub(crate) fn blocks(&mut self) -> Vec<Block<'_>> {
         match self {
             Self::Dense(model) => model.blocks(),
             Self::Cnn1(model) => model.blocks(),

@@ -102,6 +102,8 @@ impl Plan {
             match op {
                 Op::Conv { .. } | Op::Linear { .. } => names.layer = name,
                 Op::BatchNorm => names.batch_norm = name,
+                Op::MaxPool => names.pool = name,
+                Op::Dropout(rate) if rate > 0.0 => names.dropout = name,
                 _ => {}
             }
         }

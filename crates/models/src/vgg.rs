@@ -57,6 +57,28 @@ pub enum Reduction {
     GlobalAverage,
 }
 
+impl Reduction {
+    /// # Shapes
+    ///
+    /// - maps: `[batch, channels, height, width]`
+    /// - output: `[batch, features]`
+    pub(crate) fn forward(self, maps: Tensor<4>) -> Tensor<2> {
+        match self {
+            Self::Flatten => maps.flatten(1, 3),
+            // Over the flattened pixels: one mean over both axes.
+            Self::GlobalAverage => maps.flatten::<3>(2, 3).mean_dim(2).flatten(1, 2),
+        }
+    }
+
+    /// The name that the plan gives this step.
+    pub(crate) fn layer_name(self) -> &'static str {
+        match self {
+            Self::Flatten => "flatten",
+            Self::GlobalAverage => "avgpool",
+        }
+    }
+}
+
 /// Configuration of a [`Vgg`].
 ///
 /// The default is a network for images of 28×28 pixels: the first three stages of VGG-13 at a quarter of
@@ -198,12 +220,7 @@ impl Vgg {
     /// - output: `[batch, num_classes]`
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let maps = self.features(images);
-        let features = match self.reduction {
-            Reduction::Flatten => maps.flatten(1, 3),
-            // Over the flattened pixels: one mean over both axes.
-            Reduction::GlobalAverage => maps.flatten::<3>(2, 3).mean_dim(2).flatten(1, 2),
-        };
+        let features = self.reduction.forward(self.features(images));
         let blocks = self.classifier.iter();
         self.head.forward(blocks.fold(features, |x, block| block.forward(x)))
     }
@@ -218,6 +235,10 @@ impl Vgg {
     pub fn features(&self, images: Tensor<4>) -> Tensor<4> {
         let blocks = self.features.iter();
         blocks.fold(images, |x, block| block.forward(x))
+    }
+
+    pub(crate) fn reduction(&self) -> Reduction {
+        self.reduction
     }
 
     pub(crate) fn blocks(&mut self) -> Vec<Block<'_>> {

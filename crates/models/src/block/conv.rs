@@ -10,6 +10,7 @@ use kernels::conv::{Layout, Pool};
 
 use super::batch_norm::normalize;
 use super::{Activation, BatchNormConstants, BatchNormPlacement, BlockNames, Kernels, Op, fused};
+use crate::activations::Observer;
 use crate::initializer::{Draws, Fans};
 use crate::slot::{self, Slot};
 
@@ -214,6 +215,32 @@ impl ConvBlock {
             None => x,
         };
         self.normalize(BatchNormPlacement::AfterDropout, x)
+    }
+
+    /// Applies the block operation by operation, in the order of [`ConvBlockConfig::ops`], without dropout.
+    pub(crate) fn observe(&self, images: Tensor<4>, observer: &mut Observer<'_>) -> Tensor<4> {
+        let mut x = self.conv.forward(images);
+        if self.placement == BatchNormPlacement::BeforeActivation {
+            observer.see(&self.names.layer, &x);
+            x = self.normalize(self.placement, x);
+            x = Activation::Relu.forward(x);
+            observer.see(&self.names.batch_norm, &x);
+        } else {
+            x = Activation::Relu.forward(x);
+            observer.see(&self.names.layer, &x);
+        }
+        if self.placement == BatchNormPlacement::AfterActivation {
+            x = self.normalize(self.placement, x);
+            observer.see(&self.names.batch_norm, &x);
+        }
+        x = self.pool(x);
+        observer.see(&self.names.pool, &x);
+        observer.see(&self.names.dropout, &x);
+        if self.placement == BatchNormPlacement::AfterDropout {
+            x = self.normalize(self.placement, x);
+            observer.see(&self.names.batch_norm, &x);
+        }
+        x
     }
 
     fn pool(&self, x: Tensor<4>) -> Tensor<4> {

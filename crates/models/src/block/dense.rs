@@ -7,6 +7,7 @@ use kernels::Activation as Function;
 
 use super::batch_norm::normalize;
 use super::{Activation, BatchNormConstants, BatchNormPlacement, BlockNames, Kernels, Op, fused};
+use crate::activations::Observer;
 use crate::initializer::{Draws, Fans};
 use crate::slot::{self, Slot};
 
@@ -149,6 +150,30 @@ impl DenseBlock {
         let x = self.normalize(BatchNormPlacement::AfterActivation, x);
         let x = self.dropout.forward(x);
         self.normalize(BatchNormPlacement::AfterDropout, x)
+    }
+
+    /// Applies the block operation by operation, in the order of [`DenseBlockConfig::ops`], without dropout.
+    pub(crate) fn observe(&self, x: Tensor<2>, observer: &mut Observer<'_>) -> Tensor<2> {
+        let mut x = self.linear.forward(x);
+        if self.placement == BatchNormPlacement::BeforeActivation {
+            observer.see(&self.names.layer, &x);
+            x = self.normalize(self.placement, x);
+            x = self.activation.forward(x);
+            observer.see(&self.names.batch_norm, &x);
+        } else {
+            x = self.activation.forward(x);
+            observer.see(&self.names.layer, &x);
+        }
+        if self.placement == BatchNormPlacement::AfterActivation {
+            x = self.normalize(self.placement, x);
+            observer.see(&self.names.batch_norm, &x);
+        }
+        observer.see(&self.names.dropout, &x);
+        if self.placement == BatchNormPlacement::AfterDropout {
+            x = self.normalize(self.placement, x);
+            observer.see(&self.names.batch_norm, &x);
+        }
+        x
     }
 
     fn normalize(&self, here: BatchNormPlacement, x: Tensor<2>) -> Tensor<2> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dense::linear;
 use super::{Kernels, fused};
+use crate::activations::Observer;
 use crate::initializer::Draws;
 use crate::slot::{self, Slot};
 
@@ -89,6 +90,13 @@ impl Head {
             HeadKind::Softmax => z,
             HeadKind::Sigmoid => log_sigmoid(z),
         }
+    }
+
+    /// Computes the logits and notes them.
+    pub(crate) fn observe(&self, x: Tensor<2>, observer: &mut Observer<'_>) -> Tensor<2> {
+        let logits = self.forward(x);
+        observer.see(&self.name, &logits);
+        logits
     }
 
     /// The tensors that the head holds, with the names they are stored under.

@@ -1,5 +1,6 @@
 //! The crate as its users see it: configurations, counts, seeds, devices and weights of every model.
 
+mod activations;
 mod behaviour;
 mod configs;
 mod counts;
