@@ -3,13 +3,13 @@
 //! Colour follows the share, not the count, so that classes of different sizes compare.
 
 mod cells;
-mod names;
 
 use crate::Figure;
 use crate::error::PlotError;
 use crate::font::Type;
 use crate::geometry::{Rect, real};
 use crate::heading::Heading;
+use crate::names;
 use crate::scene::{Align, Label, Scene, Turn};
 use crate::style::{BODY, INK, MARGIN};
 use crate::text::thousands;

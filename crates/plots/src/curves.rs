@@ -41,6 +41,18 @@ pub struct Curves {
     pub marker: Option<Marker>,
     /// Range of the y axis; `None`, or anything but two increasing numbers, fits it to the data.
     pub y_range: Option<(f64, f64)>,
+    /// Whether the legend states the last value of each line.
+    pub last_values: LastValues,
+}
+
+/// Whether a legend states the last value of each line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LastValues {
+    /// It does: what a run came to.
+    #[default]
+    Shown,
+    /// It does not: the line is a function, whose end is arbitrary.
+    Hidden,
 }
 
 /// A named line.
@@ -120,7 +132,7 @@ impl Curves {
         let whole = points().all(|point| !axis::plottable(point.0) || point.0.fract() == 0.0);
         let steps = if whole { Steps::Whole } else { Steps::Any };
 
-        let legend_width = legend::width(&self.series);
+        let legend_width = legend::width(&self.series, self.last_values);
         let y_ticks = axis::ticks(y_range, 6, Steps::Any);
         let widest = y_ticks.iter().map(|tick| Type::regular(SMALL).width(&tick.label)).fold(0.0, f64::max);
         let left = (MARGIN + if self.y_label.is_empty() { 0.0 } else { 30.0 } + widest + 10.0).ceil();
@@ -136,7 +148,7 @@ impl Curves {
 
         let plot = Rect { left, top, right, bottom };
         let y = Scale { data: y_range, pixels: (bottom, top) };
-        let legend = legend::Legend::lay_out(&self.series, &plot, &x, &y);
+        let legend = legend::Legend::lay_out(&self.series, self.last_values, &plot, (&x, &y));
         Layout { plot, x, y, x_ticks: axis::ticks(x_span, 8, steps), y_ticks, bands, names_bottom, legend }
     }
 

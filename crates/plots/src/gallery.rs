@@ -1,6 +1,7 @@
 //! A grid of small grayscale images with captions: samples, hits and misses.
 
 use crate::Figure;
+use crate::color_map::{BAR_ROOM, ColorMap, draw_bar};
 use crate::error::PlotError;
 use crate::font::Type;
 use crate::geometry::{Rect, real};
@@ -30,6 +31,18 @@ pub struct Gallery {
     pub tiles: Vec<Tile>,
     /// The sentence to draw if there are no tiles; a plain one stands in for an empty text.
     pub empty_note: String,
+    /// Whether a bar at the right says which grey is which value.
+    pub color_bar: ColorBar,
+}
+
+/// Whether a gallery has a bar that explains its greys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorBar {
+    /// It has none.
+    #[default]
+    None,
+    /// From 0 to 255.
+    Bytes,
 }
 
 /// A grayscale image with its caption.
@@ -87,6 +100,7 @@ struct Layout {
     /// The largest image, in logical pixels.
     image: (f64, f64),
     columns: usize,
+    bar: Option<Rect>,
 }
 
 impl Figure for Gallery {
@@ -110,6 +124,9 @@ impl Figure for Gallery {
             let top = layout.origin.1 + layout.pitch.1 * real(row);
             tile.draw(&mut scene, (left, top), &layout);
         }
+        if let Some(bar) = layout.bar {
+            draw_bar(&mut scene, &bar, ColorMap::Gray, (0.0, 255.0));
+        }
         Ok(scene)
     }
 }
@@ -126,11 +143,15 @@ impl Gallery {
         let caption_height = if lines > 0.0 { 6.0 + lines * LINE } else { 0.0 };
         let pitch = (image.0.max(caption).ceil() + COLUMN_GAP, image.1 + caption_height + ROW_GAP);
         let grid = pitch.0 * real(columns) - COLUMN_GAP;
-        let width = (grid + 2.0 * MARGIN).max(MIN_WIDTH);
+        let has_bar = self.color_bar == ColorBar::Bytes && rows > 0;
+        let bar_room = if has_bar { COLUMN_GAP + BAR_ROOM } else { 0.0 };
+        let width = (grid + bar_room + 2.0 * MARGIN).max(MIN_WIDTH);
         let top = Heading::new(&self.title, "", width).bottom() + 12.0;
         let content = if rows == 0 { 40.0 } else { pitch.1 * real(rows) - ROW_GAP };
-        let height = top + content + MARGIN;
-        Layout { width, height, origin: (MARGIN, top), pitch, image, columns }
+        // Beside the first row of images, and never so low that its numbers meet.
+        let bar = has_bar.then(|| Rect::new(MARGIN + grid + COLUMN_GAP, top, BAR_ROOM, image.1.max(80.0)));
+        let height = top + content.max(bar.map_or(0.0, |bar| bar.height() + 8.0)) + MARGIN;
+        Layout { width, height, origin: (MARGIN, top), pitch, image, columns, bar }
     }
 }
 

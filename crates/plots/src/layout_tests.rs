@@ -1,10 +1,13 @@
 //! What must hold for the layout of every figure, whatever it is made of: all text lies on the
 //! canvas, and no text touches another text, an image or a line.
 
+mod pictures;
+mod tables;
+
 use crate::geometry::{Rect, clip};
 use crate::scene::{Label, Scene, Shape};
 use crate::style::SeriesStyle;
-use crate::{ConfusionMatrix, Curves, Figure, Gallery, Line, Marker, PhaseSpan, Series, Tile, Tone};
+use crate::{ColorBar, ConfusionMatrix, Curves, Figure, Gallery, Line, Marker, PhaseSpan, Series, Tile, Tone};
 
 const HOSTILE: [&str; 8] = [
     "",
@@ -124,7 +127,7 @@ fn curves_survive_hostile_names() {
             series: vec![series(name, &[1.0, 2.0]), series(name, &[1.0, 2.0])],
             phases: [1.0, 2.0].map(|at| PhaseSpan { name: name.into(), first: at, last: at }).to_vec(),
             marker: Some(Marker { x: 1.0, y: Some(1.0), label: name.repeat(2) }),
-            y_range: None,
+            ..Curves::default()
         });
     }
 }
@@ -238,6 +241,7 @@ fn galleries_of_all_shapes_fit() {
                     columns,
                     tiles: vec![tile; count],
                     empty_note: caption.into(),
+                    color_bar: if count % 2 == 1 { ColorBar::Bytes } else { ColorBar::None },
                 });
             }
         }

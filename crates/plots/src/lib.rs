@@ -1,4 +1,4 @@
-//! Numbers → pictures: training curves, confusion matrices, heat maps and galleries of images.
+//! Numbers → pictures: training curves, confusion matrices, heat maps, galleries of images, embeddings and more.
 //!
 //! A figure is a plain struct of numbers and names; [`png()`] and [`svg()`] turn it into bytes. The
 //! same figure gives the same bytes, on any machine: the typeface is part of the program. Knows
@@ -25,35 +25,54 @@
 //! ```
 
 mod axis;
+mod bars;
 mod canvas;
+mod color_map;
 mod confusion;
 mod curves;
+mod diagram;
 mod error;
+mod feature_maps;
 mod font;
 mod gallery;
 mod geometry;
 mod heading;
 mod heatmap;
+mod names;
+mod number_matrix;
 mod palette;
 mod png;
+mod predictions;
+mod scatter;
 mod scene;
+mod sprite;
 mod stroke;
 mod style;
 mod svg;
+mod table;
 mod text;
 
 #[cfg(test)]
 mod layout_tests;
 
+pub use crate::bars::{Bar, Bars};
+pub use crate::color_map::ColorMap;
 pub use crate::confusion::ConfusionMatrix;
-pub use crate::curves::{Curves, Marker, PhaseSpan, Series};
+pub use crate::curves::{Curves, LastValues, Marker, PhaseSpan, Series};
+pub use crate::diagram::{Diagram, DiagramLayer, LayerFamily};
 pub use crate::error::PlotError;
-pub use crate::gallery::{Gallery, Line, Tile, Tone};
+pub use crate::feature_maps::FeatureMaps;
+pub use crate::gallery::{ColorBar, Gallery, Line, Tile, Tone};
 pub use crate::heatmap::Heatmap;
+pub use crate::number_matrix::{CellInk, NumberMatrix};
 pub use crate::palette::with_palette;
 pub use crate::png::PIXEL_RATIO;
+pub use crate::predictions::{Prediction, Predictions};
+pub use crate::scatter::{Scatter, Scatter3d, Ticks};
 pub use crate::scene::Scene;
+pub use crate::sprite::Sprite;
 pub use crate::style::{Color, Dash, Mark, PALETTE, SeriesStyle};
+pub use crate::table::{Alignment, Column, Table};
 
 /// Something that can be drawn.
 pub trait Figure {

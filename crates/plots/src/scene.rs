@@ -37,6 +37,7 @@ pub struct Scene {
 pub(crate) enum Shape {
     Box { rect: Rect, color: Color },
     Disc { center: Point, radius: f64, color: Color },
+    Triangle { corners: [Point; 3], color: Color },
     Line { points: Vec<Point>, width: f64, color: Color },
 }
 
@@ -142,6 +143,9 @@ impl Shape {
                 let radius = whole(radius * f64::from(UNITS)).unsigned_abs();
                 backend.draw_circle(to_units(*center), radius, &backend_color(*color), true)
             }
+            Self::Triangle { corners, color } => {
+                backend.fill_polygon(corners.iter().copied().map(to_units), &backend_color(*color))
+            }
             Self::Line { points, width, color } => {
                 let color = RGBColor(color.red, color.green, color.blue);
                 let stroke_width = whole(width * f64::from(UNITS)).unsigned_abs().max(1);
@@ -191,6 +195,10 @@ impl Scene {
 
     pub(crate) fn disc(&mut self, center: Point, radius: f64, color: Color) {
         self.shapes.push(Shape::Disc { center, radius, color });
+    }
+
+    pub(crate) fn triangle(&mut self, corners: [Point; 3], color: Color) {
+        self.shapes.push(Shape::Triangle { corners, color });
     }
 
     pub(crate) fn label(&mut self, label: Label) {

@@ -146,6 +146,27 @@ pub const PALETTE: [Color; 7] = [
     Color::new(0x33, 0x3B, 0x46),
 ];
 
+/// Colours of points by class: the "muted" scheme of Paul Tol (technical note SRON/EPS/TN/09-002, 2021),
+/// ten colours that people with any kind of colour vision tell apart; its pale grey, which vanishes on
+/// white, is a dark one here, and its sand a little darker.
+pub(crate) const CLASS_COLORS: [Color; 10] = [
+    Color::new(0xCC, 0x66, 0x77),
+    Color::new(0x33, 0x22, 0x88),
+    Color::new(0xD1, 0xBC, 0x4E),
+    Color::new(0x11, 0x77, 0x33),
+    Color::new(0x6F, 0xBF, 0xE6),
+    Color::new(0x88, 0x22, 0x55),
+    Color::new(0x3A, 0xA0, 0x8F),
+    Color::new(0x8C, 0x8C, 0x2E),
+    Color::new(0xB0, 0x4C, 0xA0),
+    Color::new(0x4A, 0x4F, 0x57),
+];
+
+/// Bars and captions of predictions: right, wrong, and neither.
+pub(crate) const RIGHT: Color = Color::new(0x00, 0x62, 0xA8);
+pub(crate) const WRONG: Color = Color::new(0xC4, 0x28, 0x1B);
+pub(crate) const OTHER: Color = Color::new(0x9A, 0xA4, 0xB2);
+
 pub(crate) const PAPER: Color = Color::new(0xFF, 0xFF, 0xFF);
 pub(crate) const INK: Color = Color::new(0x11, 0x18, 0x21);
 pub(crate) const MUTED: Color = Color::new(0x5C, 0x67, 0x75);
@@ -161,6 +182,8 @@ pub(crate) const BAD: Color = Color::new(0xB8, 0x4A, 0x00);
 pub(crate) const TITLE: f64 = 22.0;
 pub(crate) const BODY: f64 = 15.0;
 pub(crate) const SMALL: f64 = 14.0;
+/// For what there is much of: bars beside small images, cells of large matrices.
+pub(crate) const TINY: f64 = 12.0;
 
 /// Blank frame around every figure.
 pub(crate) const MARGIN: f64 = 28.0;

@@ -32,7 +32,7 @@ fn gallery() -> Gallery {
     let caption = vec![Line { text: EVIL.into(), tone: Tone::Good }];
     let pixels = (0..=255).collect();
     let tile = Tile { pixels, width: 16, height: 16, caption };
-    Gallery { title: "Samples".into(), columns: 2, tiles: vec![tile; 3], empty_note: String::new() }
+    Gallery { title: "Samples".into(), columns: 2, tiles: vec![tile; 3], ..Gallery::default() }
 }
 
 /// Width, height and RGB pixels.

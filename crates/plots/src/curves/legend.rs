@@ -1,6 +1,6 @@
 //! The legend on the right: each series beside the end of its line, with its last value.
 
-use super::{Series, lines};
+use super::{LastValues, Series, lines};
 use crate::axis::Scale;
 use crate::font::Type;
 use crate::geometry::{Point, Rect, real};
@@ -22,9 +22,9 @@ pub(super) struct Legend {
     entries: Vec<Entry>,
     /// What stands below the entries if there are too many.
     rest: Option<(String, Point)>,
-    /// Right ends of the plot and of the column of values.
+    /// Right ends of the plot and of the column of values, if there is one.
     plot_right: f64,
-    values_right: f64,
+    values_right: Option<f64>,
 }
 
 struct Entry {
@@ -38,11 +38,14 @@ struct Entry {
 }
 
 /// Width that the legend needs, its distance to the plot included.
-pub(super) fn width(series: &[Series]) -> f64 {
+pub(super) fn width(series: &[Series], last_values: LastValues) -> f64 {
     if series.iter().all(|series| clean(&series.name).is_empty()) {
         return 0.0;
     }
     let name = series.iter().map(|series| Type::regular(BODY).width(&short(&series.name))).fold(0.0, f64::max);
+    if last_values == LastValues::Hidden {
+        return THREAD + SAMPLE + GAP + name;
+    }
     let value = series
         .iter()
         .map(|series| Type::regular(SMALL).width(&last(series).map_or_else(String::new, |(_, y)| value(y))))
@@ -52,9 +55,10 @@ pub(super) fn width(series: &[Series]) -> f64 {
 
 impl Legend {
     /// Places the entries at the ends of their lines, as near as their neighbours allow.
-    pub(super) fn lay_out(series: &[Series], plot: &Rect, x: &Scale, y: &Scale) -> Self {
+    pub(super) fn lay_out(series: &[Series], last_values: LastValues, plot: &Rect, (x, y): (&Scale, &Scale)) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
-        let named = width(series) > 0.0;
+        let width = width(series, last_values);
+        let named = width > 0.0;
         for series in series.iter().filter(|_| named) {
             let end = last(series).map(|(at, height)| (x.place(at), y.place(height).clamp(plot.top, plot.bottom)));
             entries.push(Entry {
@@ -80,7 +84,7 @@ impl Legend {
             rest: (hidden > 0)
                 .then(|| (format!("and {hidden} more"), (plot.right + THREAD + SAMPLE + GAP, plot.bottom))),
             plot_right: plot.right,
-            values_right: plot.right + width(series),
+            values_right: (last_values == LastValues::Shown).then_some(plot.right + width),
         }
     }
 
@@ -96,11 +100,13 @@ impl Legend {
             let baseline = entry.y + 5.5;
             let name_at = (left + SAMPLE + GAP, baseline);
             scene.label(Label::new(&entry.name, name_at, Type::regular(BODY), INK));
-            let last = Label::new(&entry.value, (self.values_right, baseline), Type::regular(SMALL), MUTED);
-            scene.label(last.align(Align::End));
+            if let Some(right) = self.values_right {
+                let last = Label::new(&entry.value, (right, baseline), Type::regular(SMALL), MUTED);
+                scene.label(last.align(Align::End));
+            }
         }
-        if let Some(first) = self.entries.first() {
-            let header_at = (self.values_right, first.y + 5.5 - ROW);
+        if let Some((first, right)) = self.entries.first().zip(self.values_right) {
+            let header_at = (right, first.y + 5.5 - ROW);
             let header = Label::new(HEADER, header_at, Type::regular(SMALL), MUTED);
             scene.label(header.align(Align::End));
         }

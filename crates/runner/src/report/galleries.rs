@@ -60,5 +60,6 @@ fn gallery(
             })
             .collect(),
         empty_note: "There are none.".to_owned(),
+        ..Gallery::default()
     }
 }

@@ -1,4 +1,4 @@
-//! Class names beside the rows and below the columns of a matrix.
+//! Names beside the rows and below the columns of a matrix.
 
 use crate::font::Type;
 use crate::geometry::{Rect, real};
@@ -11,19 +11,19 @@ const LINE: f64 = 18.0;
 const MAX_WIDTH: f64 = 190.0;
 
 /// Names beside rows, right-aligned, in one or two lines.
-pub(super) struct Rows(Vec<Vec<String>>);
+pub(crate) struct Rows(Vec<Vec<String>>);
 
 impl Rows {
-    pub(super) fn new(names: &[String]) -> Self {
+    pub(crate) fn new(names: &[String]) -> Self {
         let lines = |name: &String| wrap_or_shorten(name, MAX_WIDTH, 2, FACE);
         Self(names.iter().map(lines).collect())
     }
 
-    pub(super) fn width(&self) -> f64 {
+    pub(crate) fn width(&self) -> f64 {
         self.0.iter().flatten().map(|line| FACE.width(line)).fold(0.0, f64::max)
     }
 
-    pub(super) fn draw(&self, scene: &mut Scene, matrix: &Rect, cell: f64) {
+    pub(crate) fn draw(&self, scene: &mut Scene, matrix: &Rect, cell: f64) {
         for (index, lines) in self.0.iter().enumerate() {
             let center = matrix.top + (real(index) + 0.5) * cell;
             let first = center + 5.0 - LINE * (real(lines.len()) - 1.0) / 2.0;
@@ -36,13 +36,13 @@ impl Rows {
 }
 
 /// Names below columns: upright if all fit in up to three lines, and else turned.
-pub(super) enum Columns {
+pub(crate) enum Columns {
     Upright(Vec<Vec<String>>),
     Turned(Vec<String>),
 }
 
 impl Columns {
-    pub(super) fn new(names: &[String], cell: f64) -> Self {
+    pub(crate) fn new(names: &[String], cell: f64) -> Self {
         let upright = |name: &String| wrap(name, cell - 6.0, 3, FACE);
         let turned = |name: &String| shorten(name, MAX_WIDTH, FACE);
         names
@@ -52,14 +52,14 @@ impl Columns {
             .map_or_else(|| Self::Turned(names.iter().map(turned).collect()), Self::Upright)
     }
 
-    pub(super) fn height(&self) -> f64 {
+    pub(crate) fn height(&self) -> f64 {
         match self {
             Self::Upright(names) => real(names.iter().map(Vec::len).max().unwrap_or(0)) * LINE,
             Self::Turned(names) => names.iter().map(|name| FACE.width(name)).fold(0.0, f64::max),
         }
     }
 
-    pub(super) fn draw(&self, scene: &mut Scene, matrix: &Rect, cell: f64) {
+    pub(crate) fn draw(&self, scene: &mut Scene, matrix: &Rect, cell: f64) {
         let center = |index: usize| matrix.left + (real(index) + 0.5) * cell;
         let top = matrix.bottom + 10.0;
         match self {

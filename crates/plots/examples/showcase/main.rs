@@ -1,10 +1,14 @@
 //! Draws every kind of figure from made-up numbers, as PNG and SVG:
 //! `cargo run --release -p plots --example showcase -- FOLDER`
 
+mod pictures;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use plots::{ConfusionMatrix, Curves, Figure, Gallery, Line, Marker, PhaseSpan, Series, SeriesStyle, Tile, Tone};
+use plots::{
+    ColorBar, ConfusionMatrix, Curves, Figure, Gallery, Line, Marker, PhaseSpan, Series, SeriesStyle, Tile, Tone,
+};
 
 const CLASSES: [&str; 10] =
     ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
@@ -29,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     save(&folder, "correct", &gallery("Correct, most confident first", 25, 5, Kind::Correct))?;
     save(&folder, "misclassified", &gallery("Misclassified test images", 9, 3, Kind::Wrong))?;
     save(&folder, "no_mistakes", &gallery("Misclassified test images", 0, 5, Kind::Wrong))?;
-    Ok(())
+    pictures::draw(&folder)
 }
 
 fn save(folder: &Path, name: &str, figure: &impl Figure) -> Result<(), Box<dyn Error>> {
@@ -93,7 +97,7 @@ fn loss(epochs: u32) -> Curves {
         marker: best(&valid, "validation loss", |a, b| a < b),
         series: vec![series("train", epochs, SeriesStyle::train(), train_loss), valid],
         phases: phases(epochs),
-        y_range: None,
+        ..Curves::default()
     }
 }
 
@@ -107,7 +111,7 @@ fn accuracy(epochs: u32) -> Curves {
         marker: best(&valid, "validation accuracy", |a, b| a > b),
         series: vec![series("train", epochs, SeriesStyle::train(), |epoch| accuracy(train_loss(epoch))), valid],
         phases: phases(epochs),
-        y_range: None,
+        ..Curves::default()
     }
 }
 
@@ -165,7 +169,7 @@ fn gaps() -> Curves {
             .map(|(name, first, last)| PhaseSpan { name: name.into(), first, last })
             .to_vec(),
         marker: Some(Marker { x: 29.0, y: None, label: "best epoch 29".into() }),
-        y_range: None,
+        ..Curves::default()
     }
 }
 
@@ -218,6 +222,7 @@ fn gallery(title: &str, count: usize, columns: usize, kind: Kind) -> Gallery {
         columns,
         tiles: (0..count).map(make).collect(),
         empty_note: "Every test image was classified correctly.".into(),
+        color_bar: ColorBar::None,
     }
 }
 
