@@ -6,6 +6,7 @@
 mod args;
 mod compare;
 mod data_sets;
+mod figures;
 mod run;
 mod seeds;
 mod show;
@@ -64,6 +65,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Error> {
         Some(Command::Summary { experiment, set }) => show::summary(&experiment, &set),
         Some(Command::List { folder, results_dir }) => show::list(&folder, &results_dir),
         Some(Command::Compare(compare)) => compare::compare(&compare),
+        Some(Command::Figures(figures)) => figures::figures(&figures),
         Some(Command::Data(data)) => data_sets::dispatch(&data),
         Some(Command::SweepWorker { folder, threads }) => sweep::work(&folder, threads),
         Some(Command::Completions { shell }) => {

@@ -108,6 +108,14 @@ pub enum Error {
         /// What went wrong.
         source: plots::PlotError,
     },
+    /// Images cannot be embedded.
+    #[error("cannot draw the {figure}: {source}")]
+    Embed {
+        /// The picture.
+        figure: &'static str,
+        /// What went wrong.
+        source: embed::EmbedError,
+    },
     /// Several things were asked for and some failed.
     #[error("{failed} of {total} {what} failed")]
     Several {
@@ -131,7 +139,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Plot { .. } => 1,
+            Self::Plot { .. } | Self::Embed { .. } => 1,
             Self::Config(_)
             | Self::Usage(_)
             | Self::Changed { .. }

@@ -2,7 +2,7 @@
 //!
 //! Imports point one way, but that `error` wraps the error of `experiment`: `error`, `interrupt` ← `metrics` ←
 //! `experiment` ← `backend` ← `train`, `evaluate` ← `transfer`, `run_dir`, `provenance`, `progress`, `tables` ←
-//! `checkpoint`, `report` ← `trip` ← `cli`. The binary is [`cli::main`].
+//! `checkpoint`, `report` ← `trip`, `figures` ← `cli`. The binary is [`cli::main`].
 
 pub mod backend;
 pub mod checkpoint;
@@ -10,6 +10,7 @@ pub mod cli;
 pub mod error;
 pub mod evaluate;
 pub mod experiment;
+pub mod figures;
 pub mod interrupt;
 pub mod metrics;
 pub mod optimizer;

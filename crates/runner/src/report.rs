@@ -2,6 +2,7 @@
 
 mod curves;
 mod galleries;
+mod scores;
 
 use std::path::PathBuf;
 
@@ -40,10 +41,14 @@ pub fn draw(run: &RunDir, formats: Formats) -> Result<Vec<PathBuf>, Error> {
     let rows = run.metrics()?;
     let summary = run.summary()?;
     let best = summary.as_ref().and_then(|it| it.best_epoch);
-    let name = summary.map_or_else(|| folder_name(run), |it| it.experiment);
+    let name = summary.as_ref().map_or_else(|| folder_name(run), |it| it.experiment.clone());
     if !rows.is_empty() {
         add("loss", &curves::loss(&name, &rows, best))?;
         add("accuracy", &curves::accuracy(&name, &rows, best))?;
+        add("history", &curves::history(&name, &rows))?;
+    }
+    if let Some(summary) = &summary {
+        add("class_report", &scores::class_report(&name, summary))?;
     }
     if let Some((class_names, counts)) = run.confusion()? {
         let title = format!("{name}: confusion matrix of the test set");

@@ -6,6 +6,7 @@
 
 mod checkpoints;
 mod create;
+mod figures;
 mod files;
 mod lock;
 mod metrics_log;
@@ -21,6 +22,7 @@ use std::{
 
 pub use checkpoints::CheckpointFiles;
 pub use create::{Existing, RunName};
+pub use figures::{FigureFolder, PredictionRow};
 use files::Durability;
 pub(crate) use files::hexadecimal;
 use lock::Lock;

@@ -157,6 +157,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR", default_value = "results")]
         results_dir: PathBuf,
     },
+    /// Draw every figure of a run or of a data set
+    Figures(super::figures::FiguresArguments),
     /// Compare runs: a table, and one plot over all of them
     Compare(CompareArguments),
     /// Fetch, verify or list data sets

@@ -1,6 +1,6 @@
 //! Loss and accuracy over epochs, of one run or of many.
 
-use plots::{Curves, Marker, PhaseSpan, Series, SeriesStyle};
+use plots::{Curves, Dash, Mark, Marker, PhaseSpan, Series, SeriesStyle};
 
 use crate::metrics::EpochRow;
 
@@ -18,6 +18,34 @@ pub(super) fn loss(name: &str, rows: &[EpochRow], best: Option<usize>) -> Curves
 pub(super) fn accuracy(name: &str, rows: &[EpochRow], best: Option<usize>) -> Curves {
     let title = format!("{name}: accuracy");
     curves(&title, "accuracy", rows, best, |row| Some(row.train_accuracy), |row| row.valid_accuracy)
+}
+
+/// All of them in one plot, from 0 to 1: a loss above 1 leaves it at the top.
+pub(super) fn history(name: &str, rows: &[EpochRow]) -> Curves {
+    let lines: [(&str, Field, SeriesStyle); 4] = [
+        ("train loss", |row| Some(row.train_loss), SeriesStyle::nth(1)),
+        ("train accuracy", |row| Some(row.train_accuracy), SeriesStyle::nth(0)),
+        ("validation loss", |row| row.valid_loss, SeriesStyle::nth(1).with_mark(Mark::Ring).with_dash(Dash::Dashed)),
+        (
+            "validation accuracy",
+            |row| row.valid_accuracy,
+            SeriesStyle::nth(0).with_mark(Mark::Ring).with_dash(Dash::Dashed),
+        ),
+    ];
+    let series = lines.into_iter().map(|(name, field, style)| Series {
+        name: name.to_owned(),
+        points: points(rows, field),
+        style,
+    });
+    Curves {
+        title: format!("{name}: loss and accuracy"),
+        x_label: "epoch".to_owned(),
+        y_label: "loss (nats) and accuracy".to_owned(),
+        series: series.filter(|series| !series.points.is_empty()).collect(),
+        phases: phases(rows),
+        y_range: Some((0.0, 1.0)),
+        ..Curves::default()
+    }
 }
 
 fn curves(title: &str, y_label: &str, rows: &[EpochRow], best: Option<usize>, train: Field, valid: Field) -> Curves {
@@ -41,7 +69,7 @@ fn curves(title: &str, y_label: &str, rows: &[EpochRow], best: Option<usize>, tr
             .collect(),
         phases: phases(rows),
         marker,
-        y_range: None,
+        ..Curves::default()
     }
 }
 

@@ -52,7 +52,7 @@ fn figures_are_drawn_again_from_the_files_alone() {
         files
     };
     let before = drawn();
-    assert_eq!(before.len(), 12);
+    assert_eq!(before.len(), 16);
     for (path, _) in &before {
         fs::remove_file(path).expect("removable");
     }

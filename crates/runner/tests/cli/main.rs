@@ -3,6 +3,7 @@
 mod backends;
 mod commands;
 mod failures;
+mod figures;
 mod resume;
 mod runs;
 mod seeds;

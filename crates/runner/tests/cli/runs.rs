@@ -14,6 +14,8 @@ const FILES: &[&str] = &[
     "model.safetensors",
     "plots/loss.png",
     "plots/accuracy.png",
+    "plots/history.png",
+    "plots/class_report.png",
     "plots/confusion_matrix.png",
     "plots/correct.png",
     "plots/misclassified.png",

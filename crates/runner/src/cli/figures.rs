@@ -1,0 +1,130 @@
+//! `runner figures EXPERIMENT|RUN_DIR|DATASET`: every figure there is to draw.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use data::{LocateOptions, Source};
+
+use super::data_sets::locate_options;
+use crate::{
+    backend,
+    error::Error,
+    experiment::{self, BackendName, Overrides},
+    figures::{self, EmbeddedPart, Group, Options, Output},
+    progress::ProgressMode,
+    report::Formats,
+    run_dir::RunDir,
+};
+
+/// What to draw.
+#[derive(Debug, Args)]
+pub(super) struct FiguresArguments {
+    /// An experiment file, for its latest run; a run directory, such as results/cnn3/latest; or a data set, such as
+    /// fashion-mnist
+    #[arg(value_name = "EXPERIMENT|RUN_DIR|DATASET")]
+    target: PathBuf,
+    /// Draw only these groups of figures [default: all]
+    #[arg(long, value_enum, value_name = "GROUP")]
+    only: Vec<Group>,
+    /// Image that gets figures of its own: a test image of a run, a training image of a data set
+    #[arg(long, value_name = "N")]
+    index: Vec<usize>,
+    /// Layer to embed, by its name in the model's summary, or "pixels" [default: pixels and the last hidden layer]
+    #[arg(long, value_name = "NAME")]
+    layer: Vec<String>,
+    /// Images of a run to embed
+    #[arg(long, value_enum, default_value_t)]
+    part: EmbeddedPart,
+    /// Embed the first N images
+    #[arg(long, value_name = "N", default_value_t = 2500)]
+    images: usize,
+    /// Principal components to show: two or three of the first ten [default: 1,2 and 1,2,3]
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    components: Vec<usize>,
+    /// Classes that the custom axis leads from and to [default: the two most often confused]
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"])]
+    axis: Option<Vec<String>>,
+    /// Perplexity of t-SNE: about how many neighbours count
+    #[arg(long, value_name = "P", default_value_t = embed::Tsne::default().perplexity)]
+    perplexity: f32,
+    /// Seed of t-SNE
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Folder of run directories, and of data sets' figures
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    results_dir: PathBuf,
+    /// Folder with the data set's IDX files
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Never fetch data
+    #[arg(long)]
+    offline: bool,
+    /// Draw figures as SVG, too
+    #[arg(long)]
+    svg: bool,
+}
+
+pub(super) fn figures(arguments: &FiguresArguments) -> Result<(), Error> {
+    let options = arguments.options();
+    options.validate()?;
+    for path in arguments.draw(&options)?.into_written() {
+        super::answer(&path.display())?;
+    }
+    Ok(())
+}
+
+impl FiguresArguments {
+    fn draw(&self, options: &Options) -> Result<Output, Error> {
+        let target = &self.target;
+        if target.extension().is_some_and(|extension| extension == "toml") {
+            let experiment = experiment::load(target, &Overrides::default())?.experiment;
+            let latest = self.results_dir.join(&experiment.name).join("latest");
+            if !latest.exists() {
+                let message =
+                    format!("{}: there is no run of {} yet; train it first", latest.display(), experiment.name);
+                return Err(Error::Usage(message));
+            }
+            return self.draw_run(&latest, options);
+        }
+        if target.is_dir() {
+            return self.draw_run(target, options);
+        }
+        let known: Vec<&str> = data::all().iter().map(|info| info.name).collect();
+        let Some(info) = target.to_str().and_then(data::find) else {
+            return Err(Error::Usage(format!(
+                "{}: neither an experiment file (.toml) nor a run directory nor a data set; data sets are {}",
+                target.display(),
+                known.join(", ")
+            )));
+        };
+        let locate = LocateOptions { data_dir: self.data_dir.clone(), ..self.locate() };
+        figures::draw_dataset(&data::locate(&Source::Named(info), &locate)?, &self.results_dir, options)
+    }
+
+    fn draw_run(&self, path: &Path, options: &Options) -> Result<Output, Error> {
+        let run = RunDir::open(path)?;
+        let overrides = Overrides { data_dir: self.data_dir.clone(), ..Overrides::default() };
+        let resolved = experiment::load(&run.config_path(), &overrides)?;
+        // Pictures need no GPU, and on the CPU they are the same everywhere.
+        let backend = backend::select(BackendName::Flex)?;
+        figures::draw_run(&run, &resolved, &backend, &self.locate(), options)
+    }
+
+    fn locate(&self) -> LocateOptions {
+        locate_options(self.offline, ProgressMode::default())
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            formats: if self.svg { Formats::PngAndSvg } else { Formats::Png },
+            groups: self.only.clone(),
+            indices: self.index.clone(),
+            layers: self.layer.clone(),
+            part: self.part,
+            images: self.images,
+            components: self.components.clone(),
+            axis: self.axis.clone().and_then(|names| names.try_into().ok()),
+            tsne: embed::Tsne { perplexity: self.perplexity, seed: self.seed, ..embed::Tsne::default() },
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Test images with the class probabilities that a run gave them, from its `predictions.csv`.
+
+use data::Dataset;
+use plots::{Prediction, Predictions};
+
+use super::{Options, Output, chosen_indices};
+use crate::{error::Error, run_dir::PredictionRow};
+
+/// The grid: five rows of three.
+const GRID: (usize, usize) = (5, 3);
+
+/// Draws the grid of the first predictions, and each chosen one alone: by default the first, and the first mistake.
+pub(super) fn draw(
+    output: &mut Output,
+    experiment: &str,
+    test: &Dataset,
+    rows: &[PredictionRow],
+    options: &Options,
+) -> Result<(), Error> {
+    let figure = |title: String, columns, indices: &[usize]| Predictions {
+        title,
+        columns,
+        class_names: test.class_names().to_vec(),
+        predictions: indices.iter().map(|&index| prediction(test, index, &rows[index])).collect(),
+    };
+    let first: Vec<usize> = (0..rows.len().min(GRID.0 * GRID.1)).collect();
+    let title = format!("{experiment}: the first predictions");
+    output.figure("predictions", &figure(title, GRID.1, &first))?;
+
+    let mistake = rows.iter().position(|row| row.truth != row.predicted);
+    let by_default: Vec<usize> = [Some(0), mistake.filter(|&index| index > 0)].into_iter().flatten().collect();
+    for index in chosen_indices(&options.indices, &by_default, rows.len(), "test images")? {
+        let title = format!("{experiment}: one prediction");
+        output.figure(&format!("prediction_{index}"), &figure(title, 1, &[index]))?;
+    }
+    Ok(())
+}
+
+fn prediction(test: &Dataset, index: usize, row: &PredictionRow) -> Prediction {
+    Prediction {
+        pixels: test.image(index).to_vec(),
+        width: test.width(),
+        height: test.height(),
+        name: format!("test image {index}"),
+        truth: row.truth,
+        probabilities: row.probabilities.clone(),
+    }
+}
