@@ -1,26 +1,35 @@
-//! The blocks as operations on Burn's tensors, with autodiff steps of their own, on the `flex` backend.
+//! The blocks as operations on Burn's tensors, with autodiff steps of their own, on `flex` and `ndarray`.
 //!
 //! Which backends and shapes are covered is asked with [`supports`]; elsewhere the caller composes the
 //! block of Burn's own operations. Knows no module and no parameter names.
 
+#![expect(deprecated, reason = "the suite keeps the backend that its users name")]
+
 mod autodiff;
-mod flex;
+mod blocks;
+mod cpu;
+mod loss;
+mod memory;
 mod norm;
+mod update;
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, ExtensionType, backend_extension};
+use burn::backend::{Backend, backend_extension};
 use burn::tensor::{Device, Tensor};
+
+pub use update::{AdamCall, AdamTensors, SgdCall, SgdTensors, adam, sgd};
 
 use crate::conv::ConvBlock;
 use crate::dense::DenseBlock;
 use crate::dropout::Dropout;
 use crate::norm::NormBlock;
-use crate::optim::Adam;
+use blocks::Keep;
+use cpu::Cpu;
 
 /// Whether the operations here run on a device, with or without autodiff.
 #[must_use]
 pub fn supports(device: &Device) -> bool {
-    *device == Device::flex()
+    *device == Device::flex() || *device == Device::ndarray()
 }
 
 /// Applies a convolution block. Its input layout is found from the images; its output layout decides
@@ -119,32 +128,21 @@ pub fn norm_block(
     Tensor::from_dispatch(output)
 }
 
-/// Makes one step of Adam on one parameter, in place where nobody else holds the tensors. Gives the
-/// parameter and its two moments.
+/// The mean cross-entropy of logits, with [label smoothing](crate::loss::softmax_cross_entropy).
 ///
 /// # Shapes
 ///
-/// - all tensors: the same
+/// - logits: `[batch, num_classes]`
+/// - targets: `[batch]`, each below `num_classes`
+/// - output: `[1]`
 ///
 /// # Panics
 ///
-/// If shapes differ, or the device is not [supported](supports) or has autodiff.
+/// If shapes do not match, a target is too large, or the device is not [supported](supports).
 #[must_use]
-pub fn adam<const D: usize>(
-    adam: Adam,
-    learning_rate: f32,
-    step: u64,
-    parameter: Tensor<D>,
-    gradient: Tensor<D>,
-    moments: [Tensor<D>; 2],
-) -> (Tensor<D>, [Tensor<D>; 2]) {
-    let [moment_1, moment_2] = moments.map(Tensor::into_dispatch);
-    let (parameter, gradient) = (parameter.into_dispatch(), gradient.into_dispatch());
-    let tensors = AdamTensors { parameter, gradient, moment_1, moment_2 };
-    let call = AdamCall { adam, learning_rate, step };
-    let result = <burn::backend::Dispatch as UpdateBackend>::fused_adam(tensors, call);
-    let moments = [result.moment_1, result.moment_2].map(Tensor::from_dispatch);
-    (Tensor::from_dispatch(result.parameter), moments)
+pub fn cross_entropy(logits: Tensor<2>, targets: Vec<u32>, label_smoothing: f32) -> Tensor<1> {
+    let call = CrossEntropyCall { targets, label_smoothing };
+    Tensor::from_dispatch(<burn::backend::Dispatch as FusedBackend>::fused_cross_entropy(logits.into_dispatch(), call))
 }
 
 /// A convolution block and what is drawn for one step.
@@ -168,25 +166,15 @@ pub struct NormCall {
     dropout: Option<Dropout>,
 }
 
-/// The constants of one step of Adam.
-#[derive(Debug, Clone, Copy)]
-pub struct AdamCall {
-    adam: Adam,
-    learning_rate: f32,
-    step: u64,
-}
-
-/// A parameter with what Adam needs for it.
-#[derive(ExtensionType)]
-pub struct AdamTensors<B: Backend> {
-    parameter: FloatTensor<B>,
-    gradient: FloatTensor<B>,
-    moment_1: FloatTensor<B>,
-    moment_2: FloatTensor<B>,
+/// The targets of a batch.
+#[derive(Debug, Clone)]
+pub struct CrossEntropyCall {
+    targets: Vec<u32>,
+    label_smoothing: f32,
 }
 
 /// Backends that run whole blocks.
-#[backend_extension(Autodiff, Flex)]
+#[backend_extension(Autodiff, Flex, NdArray)]
 pub trait FusedBackend: Backend {
     /// See [`conv_block`].
     fn fused_conv(
@@ -212,14 +200,68 @@ pub trait FusedBackend: Backend {
         statistics: FloatTensor<Self>,
         call: NormCall,
     ) -> FloatTensor<Self>;
+
+    /// See [`cross_entropy`].
+    fn fused_cross_entropy(logits: FloatTensor<Self>, call: CrossEntropyCall) -> FloatTensor<Self>;
 }
 
 /// Backends that run what autodiff has no part in.
-#[backend_extension(Flex)]
+#[backend_extension(Flex, NdArray)]
 pub trait UpdateBackend: Backend {
     /// See [`norm_statistics`].
     fn fused_statistics(images: FloatTensor<Self>, block: NormBlock) -> FloatTensor<Self>;
 
     /// See [`adam`].
     fn fused_adam(#[extension_type] tensors: AdamTensors<Self>, call: AdamCall) -> AdamTensors<Self>;
+
+    /// See [`sgd`].
+    fn fused_sgd(#[extension_type] tensors: SgdTensors<Self>, call: SgdCall) -> SgdTensors<Self>;
+}
+
+impl<B: Cpu> FusedBackend for B {
+    fn fused_conv(
+        images: FloatTensor<B>,
+        weight: FloatTensor<B>,
+        bias: FloatTensor<B>,
+        call: ConvCall,
+    ) -> FloatTensor<B> {
+        blocks::conv_forward::<B>(&call, [&images, &weight, &bias], Keep::Nothing).0
+    }
+
+    fn fused_dense(
+        input: FloatTensor<B>,
+        weight: FloatTensor<B>,
+        bias: FloatTensor<B>,
+        call: DenseCall,
+    ) -> FloatTensor<B> {
+        blocks::dense_forward::<B>(&call, [&input, &weight, &bias])
+    }
+
+    fn fused_norm(
+        images: FloatTensor<B>,
+        gamma: FloatTensor<B>,
+        beta: FloatTensor<B>,
+        statistics: FloatTensor<B>,
+        call: NormCall,
+    ) -> FloatTensor<B> {
+        norm::forward::<B>(&call, [&images, &gamma, &beta, &statistics], Keep::Nothing).0
+    }
+
+    fn fused_cross_entropy(logits: FloatTensor<B>, call: CrossEntropyCall) -> FloatTensor<B> {
+        loss::cross_entropy::<B>(&call, &logits).0
+    }
+}
+
+impl<B: Cpu> UpdateBackend for B {
+    fn fused_statistics(images: FloatTensor<B>, block: NormBlock) -> FloatTensor<B> {
+        norm::statistics::<B>(block, &images)
+    }
+
+    fn fused_adam(tensors: AdamTensors<B>, call: AdamCall) -> AdamTensors<B> {
+        update::adam_in_place(tensors, call)
+    }
+
+    fn fused_sgd(tensors: SgdTensors<B>, call: SgdCall) -> SgdTensors<B> {
+        update::sgd_in_place(tensors, call)
+    }
 }

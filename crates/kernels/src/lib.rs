@@ -20,6 +20,7 @@ mod isa;
 pub mod loss;
 pub mod norm;
 pub mod optim;
+pub mod profile;
 mod simd;
 mod tile;
 mod transpose;

@@ -18,8 +18,19 @@ pub struct Adam {
     pub beta_2: f32,
     /// Added to the root.
     pub epsilon: f32,
-    /// Decay of the parameters, as a part of the gradient.
+    /// Decay of the parameters.
     pub weight_decay: f32,
+    /// How they decay.
+    pub decay: Decay,
+}
+
+/// The two ways in which Adam lets parameters decay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decay {
+    /// As a part of the gradient, so that the moments know of it.
+    Gradient,
+    /// Apart from it, by the learning rate: `AdamW` (Loshchilov and Hutter, 2019, algorithm 2).
+    Decoupled,
 }
 
 impl Adam {
@@ -36,7 +47,7 @@ impl Adam {
     pub fn update(
         &self,
         isa: Isa,
-        learning_rate: f32,
+        learning_rate: f64,
         step: u64,
         parameters: &mut [f32],
         gradients: &[f32],
@@ -61,6 +72,10 @@ impl Adam {
 #[derive(Debug, Clone, Copy)]
 struct Constants {
     adam: Adam,
+    /// What the gradient gains per unit of the parameter.
+    penalty: f32,
+    /// What is left of the parameter before it moves.
+    kept: f32,
     /// Learning rate over the bias correction of the mean.
     rate: f32,
     /// One over the bias correction of the mean square.
@@ -69,12 +84,18 @@ struct Constants {
 
 impl Constants {
     #[expect(clippy::cast_possible_truncation, reason = "the constants are used as f32")]
-    fn new(adam: &Adam, learning_rate: f32, step: u64) -> Self {
+    fn new(adam: &Adam, learning_rate: f64, step: u64) -> Self {
         let step = i32::try_from(step).unwrap_or(i32::MAX);
         let correction = |beta: f32| 1.0 / (1.0 - f64::from(beta).powi(step));
+        let (penalty, kept) = match adam.decay {
+            Decay::Gradient => (adam.weight_decay, 1.0),
+            Decay::Decoupled => (0.0, (1.0 - learning_rate * f64::from(adam.weight_decay)) as f32),
+        };
         Self {
             adam: *adam,
-            rate: (f64::from(learning_rate) * correction(adam.beta_1)) as f32,
+            penalty,
+            kept,
+            rate: (learning_rate * correction(adam.beta_1)) as f32,
             correction_2: correction(adam.beta_2) as f32,
         }
     }
@@ -93,7 +114,7 @@ impl Kernel for AdamTask<'_> {
     #[expect(clippy::many_single_char_names, reason = "the names of the paper")]
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Constants { adam, rate, correction_2 } = self.constants;
+        let Constants { adam, penalty, kept, rate, correction_2 } = self.constants;
         let (beta_1, rest_1) = (s.splat(adam.beta_1), s.splat(1.0 - adam.beta_1));
         let (beta_2, rest_2) = (s.splat(adam.beta_2), s.splat(1.0 - adam.beta_2));
         let len = self.parameters.len();
@@ -108,12 +129,12 @@ impl Kernel for AdamTask<'_> {
                 );
                 let p = s.load_some(p_at, n);
                 let g = s.load_some(self.gradients.as_ptr().add(i), n);
-                let g = s.fma(p, s.splat(adam.weight_decay), g);
+                let g = s.fma(p, s.splat(penalty), g);
                 let m = s.fma(beta_1, s.load_some(m_at, n), s.mul(rest_1, g));
                 let v = s.fma(beta_2, s.load_some(v_at, n), s.mul(rest_2, s.mul(g, g)));
                 let root = s.sqrt(s.mul(v, s.splat(correction_2)));
                 let move_by = s.div(s.mul(m, s.splat(rate)), s.add(root, s.splat(adam.epsilon)));
-                s.store_some(p_at, s.fma(move_by, s.splat(-1.0), p), n);
+                s.store_some(p_at, s.fma(p, s.splat(kept), s.mul(move_by, s.splat(-1.0))), n);
                 s.store_some(m_at, m, n);
                 s.store_some(v_at, v, n);
             }
@@ -152,7 +173,9 @@ impl Sgd {
     /// # Panics
     ///
     /// If lengths do not match.
-    pub fn update(&self, learning_rate: f32, parameters: &mut [f32], gradients: &[f32], velocity: &mut [f32]) {
+    pub fn update(&self, learning_rate: f64, parameters: &mut [f32], gradients: &[f32], velocity: &mut [f32]) {
+        #[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
+        let learning_rate = learning_rate as f32;
         check_len("gradients", gradients.len(), parameters.len());
         check_len("velocity", velocity.len(), parameters.len());
         parameters

@@ -86,6 +86,27 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), len) }
     }
 
+    /// How many numbers there are without growing.
+    pub(crate) fn capacity(&self) -> usize {
+        self.lines.len() * Line::LEN
+    }
+
+    /// The first `len` bytes.
+    pub(crate) fn bytes(&self, len: usize) -> &[u8] {
+        assert!(len <= 4 * self.capacity());
+        // SAFETY: a line is 64 bytes without padding, and there are enough lines; the borrow of `self`
+        // keeps them alive.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), len) }
+    }
+
+    /// The first `len` bytes, whatever they are.
+    pub(crate) fn bytes_mut(&mut self, len: usize) -> &mut [u8] {
+        let floats = self.floats(len.div_ceil(4));
+        // SAFETY: there are at least `len` bytes, all bit patterns are numbers, and the borrow of `self`
+        // keeps them alive and unshared.
+        unsafe { std::slice::from_raw_parts_mut(floats.as_mut_ptr().cast(), len) }
+    }
+
     /// The first `len` numbers, set to zero.
     pub(crate) fn zeros(&mut self, len: usize) -> &mut [f32] {
         let floats = self.floats(len);

@@ -5,7 +5,7 @@ mod reference;
 use kernels::Isa;
 use kernels::dropout::Dropout;
 use kernels::loss::softmax_cross_entropy;
-use kernels::optim::{Adam, Momentum, Sgd};
+use kernels::optim::{Adam, Decay, Momentum, Sgd};
 use reference::{check_close, draw};
 
 fn cross_entropy(logits: &[f64], targets: &[u32], num_classes: usize, smoothing: f64) -> f64 {
@@ -60,9 +60,12 @@ fn a_logit_that_is_not_a_number_shows_in_the_loss() {
     assert!(softmax_cross_entropy(&[f32::NAN, 1.0], &[1], 2, 0.0, &mut gradient).is_nan());
 }
 
-#[test]
-fn adam_agrees_with_the_algorithm() {
-    let adam = Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, weight_decay: 0.01 };
+fn check_adam(decay: Decay) {
+    let adam = Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, weight_decay: 0.01, decay };
+    let (penalty, kept) = match decay {
+        Decay::Gradient => (0.01, 1.0),
+        Decay::Decoupled => (0.0, 1.0 - 1e-2 * 0.01),
+    };
     let len = 16_400;
     for isa in Isa::available() {
         let mut parameters = draw(len, 1);
@@ -73,16 +76,26 @@ fn adam_agrees_with_the_algorithm() {
             let gradients = draw(len, 10 + u64::from(step));
             adam.update(isa, 1e-2, step.into(), &mut parameters, &gradients, &mut m, &mut v);
             for i in 0..len {
-                let g = f64::from(gradients[i]) + 0.01 * expected[i];
+                let g = f64::from(gradients[i]) + penalty * expected[i];
                 slow_m[i] = 0.9 * slow_m[i] + 0.1 * g;
                 slow_v[i] = 0.999 * slow_v[i] + 0.001 * g * g;
                 let mean = slow_m[i] / (1.0 - 0.9_f64.powi(step.into()));
                 let square: f64 = slow_v[i] / (1.0 - 0.999_f64.powi(step.into()));
-                expected[i] -= 1e-2 * mean / (square.sqrt() + 1e-7);
+                expected[i] = kept * expected[i] - 1e-2 * mean / (square.sqrt() + 1e-7);
             }
         }
         check_close("parameters", &parameters, &expected, 1e-4);
     }
+}
+
+#[test]
+fn adam_agrees_with_the_algorithm() {
+    check_adam(Decay::Gradient);
+}
+
+#[test]
+fn decoupled_decay_stays_out_of_the_moments() {
+    check_adam(Decay::Decoupled);
 }
 
 fn check_sgd(kind: Momentum, expected: [f32; 2]) {

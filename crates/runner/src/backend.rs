@@ -29,8 +29,8 @@ pub enum Timing {
 }
 
 /// What a person should know about a backend before it computes.
-pub const NDARRAY_NOTICE: &str = "backend ndarray is deprecated in Burn and many times slower than flex in convolutions; \
-     use --backend flex unless you compare backends";
+pub const NDARRAY_NOTICE: &str = "backend ndarray is deprecated in Burn; what the fused kernels do not cover is slower \
+     than on flex";
 
 /// Said before the first step on wgpu.
 pub const WGPU_NOTICE: &str =

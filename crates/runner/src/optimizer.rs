@@ -1,10 +1,11 @@
 //! Optimizer settings turned into Burn's optimizers, and gradient clipping over all parameters.
 
+mod fused;
 mod placement;
 pub mod state;
 
 use burn::{
-    grad_clipping::GradientClippingConfig,
+    grad_clipping::{GradientClipping as Clipping, GradientClippingConfig},
     module::{Module, ModuleVisitor, Param},
     optim::{
         AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig, decay::WeightDecayConfig,
@@ -13,19 +14,77 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
+use kernels::{burn_ext, optim};
+use models::Kernels;
+
 use crate::experiment::{GradientClipping, Optimizer};
 
+/// What carries out the update of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// A fused CPU kernel.
+    Fused,
+    /// Burn's own operations.
+    Composed,
+}
+
+impl Update {
+    /// What `kernels` come to on a device.
+    #[must_use]
+    pub fn on(device: &Device, kernels: Kernels) -> Self {
+        if kernels == Kernels::Fused && burn_ext::supports(device) { Self::Fused } else { Self::Composed }
+    }
+}
+
 /// Builds the optimizer, with clipping per tensor where that is asked for; a state restored into it lies on `device`.
+/// Either update reads the other's state.
 ///
 /// Burn's Adam adds ε to the bias-corrected √v̂, as the paper's first form and `PyTorch` do; Keras adds it to
 /// the uncorrected √v.
 #[must_use]
-pub fn init(optimizer: &Optimizer, clipping: Option<&GradientClipping>, device: &Device) -> ModuleOptimizer {
+pub fn init(
+    optimizer: &Optimizer,
+    clipping: Option<&GradientClipping>,
+    device: &Device,
+    update: Update,
+) -> ModuleOptimizer {
     let clipping = match clipping {
         Some(GradientClipping::Value(limit)) => Some(GradientClippingConfig::Value(f32_of(limit.max)).init()),
         Some(GradientClipping::Norm(limit)) => Some(GradientClippingConfig::Norm(f32_of(limit.max)).init()),
         Some(GradientClipping::GlobalNorm(_)) | None => None,
     };
+    match update {
+        Update::Fused => fused(optimizer, clipping, device),
+        Update::Composed => composed(optimizer, clipping, device),
+    }
+}
+
+fn fused(optimizer: &Optimizer, clipping: Option<Clipping>, device: &Device) -> ModuleOptimizer {
+    let adam = |[beta_1, beta_2, epsilon, weight_decay]: [f64; 4], decay| {
+        let [beta_1, beta_2, epsilon, weight_decay] = [beta_1, beta_2, epsilon, weight_decay].map(f32_of);
+        fused::Adam(optim::Adam { beta_1, beta_2, epsilon, weight_decay, decay })
+    };
+    match optimizer {
+        Optimizer::Sgd(sgd) => {
+            let rule = fused::Sgd(optim::Sgd {
+                momentum: f32_of(sgd.momentum),
+                kind: if sgd.nesterov { optim::Momentum::Nesterov } else { optim::Momentum::Plain },
+                weight_decay: f32_of(sgd.weight_decay),
+            });
+            placement::on(rule, clipping, device)
+        }
+        Optimizer::Adam(rule) => {
+            let constants = [rule.beta_1, rule.beta_2, rule.epsilon, rule.weight_decay];
+            placement::on(adam(constants, optim::Decay::Gradient), clipping, device)
+        }
+        Optimizer::AdamW(rule) => {
+            let constants = [rule.beta_1, rule.beta_2, rule.epsilon, rule.weight_decay];
+            placement::on(adam(constants, optim::Decay::Decoupled), clipping, device)
+        }
+    }
+}
+
+fn composed(optimizer: &Optimizer, clipping: Option<Clipping>, device: &Device) -> ModuleOptimizer {
     let decay = |rate: f64| (rate > 0.0).then(|| WeightDecayConfig { penalty: f32_of(rate) });
     match optimizer {
         Optimizer::Sgd(sgd) => {

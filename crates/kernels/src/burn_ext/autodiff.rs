@@ -1,19 +1,19 @@
 //! The autodiff steps of the blocks: what is kept, and which gradients are asked for.
 
-use std::sync::Arc;
+use std::marker::PhantomData;
 
-use burn::backend::Flex;
-use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::{Autodiff, NodeId};
 use burn::backend::tensor::FloatTensor;
 
-use super::flex::{self, Keep, Wants};
-use super::{ConvCall, DenseCall, FusedBackend, NormCall, norm};
+use super::blocks::{self, Codes, Keep, Wants};
+use super::cpu::Cpu;
+use super::{ConvCall, CrossEntropyCall, DenseCall, FusedBackend, NormCall, loss, norm};
 
-impl<C: CheckpointStrategy> FusedBackend for Autodiff<Flex, C> {
+impl<B: Cpu, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
     fn fused_conv(
         images: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -22,12 +22,12 @@ impl<C: CheckpointStrategy> FusedBackend for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         let nodes = [images.node(), weight.node(), bias.node()];
         let [images, weight, bias] = [images, weight, bias].map(|tensor| tensor.primitive().clone());
-        match ConvStep.prepare::<C>(nodes).compute_bound().stateful() {
+        match ConvStep::<B>(PhantomData).prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let (output, codes) = flex::conv_forward(&call, &images, &weight, &bias, Keep::Codes);
+                let (output, codes) = blocks::conv_forward::<B>(&call, [&images, &weight, &bias], Keep::Codes);
                 prep.finish(ConvState { call, images, weight, codes }, output)
             }
-            OpsKind::UnTracked(prep) => prep.finish(Flex::fused_conv(images, weight, bias, call)),
+            OpsKind::UnTracked(prep) => prep.finish(B::fused_conv(images, weight, bias, call)),
         }
     }
 
@@ -39,12 +39,12 @@ impl<C: CheckpointStrategy> FusedBackend for Autodiff<Flex, C> {
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), weight.node(), bias.node()];
         let [input, weight, bias] = [input, weight, bias].map(|tensor| tensor.primitive().clone());
-        match DenseStep.prepare::<C>(nodes).compute_bound().stateful() {
+        match DenseStep::<B>(PhantomData).prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let output = flex::dense_forward(&call, &input, &weight, &bias);
+                let output = blocks::dense_forward::<B>(&call, [&input, &weight, &bias]);
                 prep.finish(DenseState { call, input, weight, output: output.clone() }, output)
             }
-            OpsKind::UnTracked(prep) => prep.finish(Flex::fused_dense(input, weight, bias, call)),
+            OpsKind::UnTracked(prep) => prep.finish(B::fused_dense(input, weight, bias, call)),
         }
     }
 
@@ -59,96 +59,123 @@ impl<C: CheckpointStrategy> FusedBackend for Autodiff<Flex, C> {
         let nodes = [images.node(), gamma.node(), beta.node()];
         let [images, gamma, beta, statistics] =
             [images, gamma, beta, statistics].map(|tensor| tensor.primitive().clone());
-        match NormStep.prepare::<C>(nodes).compute_bound().stateful() {
+        match NormStep::<B>(PhantomData).prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let tensors = [&images, &gamma, &beta, &statistics];
-                let (output, codes) = norm::forward(&call, tensors, Keep::Codes);
+                let (output, codes) = norm::forward::<B>(&call, tensors, Keep::Codes);
                 prep.finish(NormState { call, images, gamma, statistics, codes }, output)
             }
-            OpsKind::UnTracked(prep) => prep.finish(Flex::fused_norm(images, gamma, beta, statistics, call)),
+            OpsKind::UnTracked(prep) => prep.finish(B::fused_norm(images, gamma, beta, statistics, call)),
+        }
+    }
+
+    fn fused_cross_entropy(logits: FloatTensor<Self>, call: CrossEntropyCall) -> FloatTensor<Self> {
+        let nodes = [logits.node()];
+        let (loss, gradient) = loss::cross_entropy::<B>(&call, logits.primitive());
+        match CrossEntropyStep::<B>(PhantomData).prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(gradient, loss),
+            OpsKind::UnTracked(prep) => prep.finish(loss),
         }
     }
 }
 
 #[derive(Debug)]
-struct ConvStep;
+struct ConvStep<B>(PhantomData<B>);
 
 #[derive(Debug, Clone)]
-struct ConvState {
+struct ConvState<T> {
     call: ConvCall,
-    images: FloatTensor<Flex>,
-    weight: FloatTensor<Flex>,
-    codes: Arc<Vec<u8>>,
+    images: T,
+    weight: T,
+    codes: Codes,
 }
 
-impl Backward<Flex, 3> for ConvStep {
-    type State = ConvState;
+impl<B: Cpu> Backward<B, 3> for ConvStep<B> {
+    type State = ConvState<FloatTensor<B>>;
 
-    fn backward(self, ops: Ops<ConvState, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = gradients.consume::<Flex>(&ops.node);
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = gradients.consume::<B>(&ops.node);
         let ConvState { call, images, weight, codes } = ops.state;
         let wants = if ops.parents[0].is_some() { Wants::Input } else { Wants::Parameters };
-        let found = flex::conv_backward(&call, &images, &weight, &codes, &gradient, wants);
-        register(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
+        let found = blocks::conv_backward::<B>(&call, [&images, &weight, &gradient], &codes, wants);
+        register::<B>(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
     }
 }
 
 #[derive(Debug)]
-struct DenseStep;
+struct DenseStep<B>(PhantomData<B>);
 
 #[derive(Debug, Clone)]
-struct DenseState {
+struct DenseState<T> {
     call: DenseCall,
-    input: FloatTensor<Flex>,
-    weight: FloatTensor<Flex>,
-    output: FloatTensor<Flex>,
+    input: T,
+    weight: T,
+    output: T,
 }
 
-impl Backward<Flex, 3> for DenseStep {
-    type State = DenseState;
+impl<B: Cpu> Backward<B, 3> for DenseStep<B> {
+    type State = DenseState<FloatTensor<B>>;
 
-    fn backward(self, ops: Ops<DenseState, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = gradients.consume::<Flex>(&ops.node);
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = gradients.consume::<B>(&ops.node);
         let DenseState { call, input, weight, output } = ops.state;
         let wants = if ops.parents[0].is_some() { Wants::Input } else { Wants::Parameters };
-        let found = flex::dense_backward(&call, [&input, &weight, &output, &gradient], wants);
-        register(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
+        let found = blocks::dense_backward::<B>(&call, [&input, &weight, &output, &gradient], wants);
+        register::<B>(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
     }
 }
 
 #[derive(Debug)]
-struct NormStep;
+struct NormStep<B>(PhantomData<B>);
 
 #[derive(Debug, Clone)]
-struct NormState {
+struct NormState<T> {
     call: NormCall,
-    images: FloatTensor<Flex>,
-    gamma: FloatTensor<Flex>,
-    statistics: FloatTensor<Flex>,
-    codes: Arc<Vec<u8>>,
+    images: T,
+    gamma: T,
+    statistics: T,
+    codes: Codes,
 }
 
-impl Backward<Flex, 3> for NormStep {
-    type State = NormState;
+impl<B: Cpu> Backward<B, 3> for NormStep<B> {
+    type State = NormState<FloatTensor<B>>;
 
-    fn backward(self, ops: Ops<NormState, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = gradients.consume::<Flex>(&ops.node);
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = gradients.consume::<B>(&ops.node);
         let NormState { call, images, gamma, statistics, codes } = ops.state;
-        let found = norm::backward(&call, [&images, &gamma, &statistics, &gradient], &codes);
-        register(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
+        let found = norm::backward::<B>(&call, [&images, &gamma, &statistics, &gradient], &codes);
+        register::<B>(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
+    }
+}
+
+#[derive(Debug)]
+struct CrossEntropyStep<B>(PhantomData<B>);
+
+impl<B: Cpu> Backward<B, 1> for CrossEntropyStep<B> {
+    /// The gradient of the loss.
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let factor = gradients.consume::<B>(&ops.node);
+        let [Some(logits)] = ops.parents else { return };
+        // Of the loss itself, which is nearly always what is derived, it is exactly 1.
+        let is_one = B::floats(&factor).is_some_and(|factor| factor == [1.0]);
+        let gradient =
+            if is_one { ops.state } else { B::float_mul(ops.state, B::float_reshape(factor, [1, 1].into())) };
+        gradients.register::<B>(logits.id, gradient);
     }
 }
 
 /// Hands the gradients to those nodes that are tracked.
-fn register(
+fn register<B: Cpu>(
     gradients: &mut Gradients,
-    [input, weight, bias]: [Option<burn::backend::autodiff::NodeId>; 3],
-    (grad_input, grad_weight, grad_bias): flex::Gradients,
+    [input, weight, bias]: [Option<NodeId>; 3],
+    (grad_input, grad_weight, grad_bias): blocks::Gradients<B>,
 ) {
     let pairs = [(input, grad_input), (weight, Some(grad_weight)), (bias, Some(grad_bias))];
     for (node, gradient) in pairs {
         if let (Some(node), Some(gradient)) = (node, gradient) {
-            gradients.register::<Flex>(node, gradient);
+            gradients.register::<B>(node, gradient);
         }
     }
 }

@@ -34,8 +34,8 @@ pub struct Training {
     pub epochs: Option<usize>,
     /// What computes. Default auto.
     pub backend: BackendName,
-    /// What runs the model's blocks on flex: `fused` CPU kernels (the default), or Burn's own operations,
-    /// `composed`. Other backends always compose.
+    /// What runs the model's blocks, the loss and the updates on flex and ndarray: `fused` CPU kernels (the
+    /// default), or Burn's own operations, `composed`. On wgpu everything is composed.
     pub kernels: Kernels,
     /// Whether the order of training images changes. TOML `true` (the default) or `false`.
     pub shuffle: Shuffle,

@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use crate::{
         experiment::{Adam, AdamW, Optimizer, Sgd},
-        optimizer::init,
+        optimizer::{Update, init},
     };
 
     fn model() -> Model {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn optimizer(config: &Optimizer) -> ModuleOptimizer {
-        init(config, None, &Device::flex())
+        init(config, None, &Device::flex(), Update::Composed)
     }
 
     fn step(optimizer: &mut ModuleOptimizer, model: Model) -> Model {
@@ -241,7 +241,13 @@ mod tests {
 
     /// A step after the state went into another process's model and optimizer is the step that would have been.
     fn check(config: &Optimizer) {
-        let mut first = optimizer(config);
+        for update in [Update::Fused, Update::Composed] {
+            check_update(config, || init(config, None, &Device::flex(), update));
+        }
+    }
+
+    fn check_update(config: &Optimizer, optimizer: impl Fn() -> ModuleOptimizer) {
+        let mut first = optimizer();
         let mut trained = model();
         for _ in 0..3 {
             trained = step(&mut first, trained);
@@ -249,7 +255,7 @@ mod tests {
         let state = save(&first, &trained).expect("it was just used");
         let bytes = models::to_safetensors(&trained).expect("finite weights");
         let copy = models::from_safetensors(model().valid(), &bytes).expect("the same model").train();
-        let mut second = restore(optimizer(config), &copy, state.clone()).expect("the same optimizer");
+        let mut second = restore(optimizer(), &copy, state.clone()).expect("the same optimizer");
         assert_eq!(save(&second, &copy).expect("restored just now"), state);
         let (went_on, resumed) = (step(&mut first, trained), step(&mut second, copy));
         let bytes = |model| models::to_safetensors(model).expect("finite weights");

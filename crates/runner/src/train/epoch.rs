@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use burn::{
-    nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig},
+    nn::loss::CrossEntropyLossConfig,
     optim::GradientsParams,
-    tensor::{Device, Tensor},
+    tensor::{Device, Int, Tensor},
 };
 use data::{Batch, Loader};
+use kernels::burn_ext;
 
 use super::{Event, Partial, State, Step};
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     evaluate::host,
     experiment::{Experiment, GradientClipping},
     metrics::EpochRow,
-    optimizer::clip_global_norm,
+    optimizer::{Update, clip_global_norm},
 };
 
 /// On queued backends, so many steps go by before their logits are read back: often enough for a live
@@ -52,7 +53,8 @@ impl Trainer<'_> {
     ) -> Result<EpochRow, Error> {
         let mut since = Instant::now();
         let smoothing = self.experiment.training.label_smoothing;
-        let loss = loss(smoothing, &self.device);
+        let update = Update::on(&self.device, self.experiment.training.kernels);
+        let loss = loss(update, smoothing, &self.device);
         let (epoch, epochs, steps) = (state.rows.len() + 1, self.clock.len(), loader.num_batches());
         let reading = match self.timing {
             Timing::Immediate => 1,
@@ -63,7 +65,7 @@ impl Trainer<'_> {
 
         for (step, batch) in (done + 1..).zip(loader.epoch_from(epoch as u64, done, &self.device)) {
             let learning_rate = self.learning_rate(state.step);
-            pending.push(self.step(state, batch, &loss, step, learning_rate));
+            pending.push(self.step(state, batch, &*loss, step, learning_rate));
             if pending.len() == reading || step == steps {
                 for Pending { logits, labels, step, learning_rate } in pending.drain(..) {
                     let loss = state.partial.tally.add(&host(logits), &labels, smoothing);
@@ -97,20 +99,13 @@ impl Trainer<'_> {
         })
     }
 
-    fn step(
-        &self,
-        state: &mut State,
-        batch: Batch,
-        loss: &CrossEntropyLoss,
-        step: usize,
-        learning_rate: f64,
-    ) -> Pending {
+    fn step(&self, state: &mut State, batch: Batch, loss: &Loss, step: usize, learning_rate: f64) -> Pending {
         // Dropout draws from the backend's one generator: seeding it per step makes the draw a function of
         // (seed, step), whatever else has drawn before.
         self.device.seed(step_seed(self.experiment.training.seed, state.step as u64));
         let model = state.model.take().expect("the optimizer has given the model back");
         let logits = model.forward(batch.images);
-        let gradients = loss.forward(logits.clone(), batch.targets).backward();
+        let gradients = loss(logits.clone(), batch.targets, &batch.labels).backward();
         let mut gradients = GradientsParams::from_grads(gradients, &model);
         if let Some(GradientClipping::GlobalNorm(limit)) = &self.experiment.training.gradient_clipping {
             gradients = clip_global_norm(&model, gradients, limit.max);
@@ -126,10 +121,22 @@ impl Trainer<'_> {
     }
 }
 
-fn loss(smoothing: f64, device: &Device) -> CrossEntropyLoss {
+/// The mean loss of a batch: from logits, and from targets on the device or on the host.
+type Loss = dyn Fn(Tensor<2>, Tensor<1, Int>, &[u8]) -> Tensor<1>;
+
+fn loss(update: Update, smoothing: f64, device: &Device) -> Box<Loss> {
     #[expect(clippy::cast_possible_truncation, reason = "Burn keeps the smoothing in f32")]
-    let smoothing = (smoothing > 0.0).then_some(smoothing as f32);
-    CrossEntropyLossConfig::new().with_smoothing(smoothing).init(device)
+    let smoothing = smoothing as f32;
+    match update {
+        Update::Fused => Box::new(move |logits, _, labels| {
+            burn_ext::cross_entropy(logits, labels.iter().copied().map(u32::from).collect(), smoothing)
+        }),
+        Update::Composed => {
+            let loss =
+                CrossEntropyLossConfig::new().with_smoothing((smoothing > 0.0).then_some(smoothing)).init(device);
+            Box::new(move |logits, targets, _| loss.forward(logits, targets))
+        }
+    }
 }
 
 /// A seed for one step: `SplitMix64`'s finaliser (Steele et al. 2014) over the run's seed and the step.

@@ -12,7 +12,7 @@ use crate::{
     experiment::Experiment,
     metrics::{EpochRow, Tally},
     optimizer::{
-        self,
+        self, Update,
         state::{self, OptimizerState, StateError},
     },
 };
@@ -149,5 +149,7 @@ fn trainable(model: Model, backend: &Backend) -> Model {
 }
 
 fn optimizer(experiment: &Experiment, device: &Device) -> ModuleOptimizer {
-    optimizer::init(&experiment.optimizer, experiment.training.gradient_clipping.as_ref(), device)
+    let training = &experiment.training;
+    let update = Update::on(device, training.kernels);
+    optimizer::init(&experiment.optimizer, training.gradient_clipping.as_ref(), device, update)
 }
