@@ -1,0 +1,102 @@
+"""Times Keras on TensorFlow: peer_keras.py NETWORK step|epoch|inference - BATCH WIDTH THREADS IMAGES.
+
+Answers numbers on standard input as the suite's own program does (crates/runner/examples/speed.rs).
+"""
+
+import os
+import sys
+import time
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import keras
+import tensorflow
+from keras import layers as kinds
+
+from networks import NETWORKS, answer, samples
+
+name, what, _, *numbers = sys.argv[1:]
+batch, width, threads, images = map(int, numbers)
+tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
+keras.utils.set_random_seed(0)
+
+
+def build(layers):
+    model = keras.Sequential([keras.Input((28, 28, 1))])
+    for kind, *settings in layers:
+        model.add(
+            {
+                "conv": lambda filters=0, padding="": kinds.Conv2D(filters, 3, padding=padding),
+                "norm": kinds.BatchNormalization,
+                "relu": kinds.ReLU,
+                "pool": kinds.MaxPooling2D,
+                "drop": kinds.Dropout,
+                "flatten": kinds.Flatten,
+                "dense": kinds.Dense,
+            }[kind](*settings)
+        )
+    return model
+
+
+layers, _, smooth = NETWORKS[name]
+model = build(layers(width))
+pixels, classes = samples(images)
+if smooth:
+    classes = keras.utils.to_categorical(classes, 10)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    model.compile(keras.optimizers.AdamW(0.003, weight_decay=0.05), loss)
+else:
+    model.compile(keras.optimizers.Adam(), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+
+class Laps(keras.callbacks.Callback):
+    """The time from the end of one batch to the end of the next."""
+
+    def on_train_begin(self, logs=None):
+        self.times = []
+
+    def on_train_batch_begin(self, index, logs=None):
+        if index == 0:
+            self.last = time.perf_counter()
+
+    def on_train_batch_end(self, index, logs=None):
+        now = time.perf_counter()
+        self.times.append((now - self.last) * 1e3)
+        self.last = now
+
+
+def steps(count):
+    laps = Laps()
+    while count > 0:
+        part = min(count, images // batch)
+        model.fit(pixels[: part * batch], classes[: part * batch], batch, shuffle=False, verbose=0, callbacks=[laps])
+        count -= part
+        yield from laps.times
+
+
+def augmented():
+    """The generator of the networks' source, with its settings."""
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+    settings = dict(rotation_range=8, width_shift_range=0.08, height_shift_range=0.08, shear_range=0.3, zoom_range=0.08)
+    return ImageDataGenerator(**settings).flow(pixels, classes, batch_size=batch)
+
+
+def timed(work):
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1e3
+
+
+flow = augmented() if what == "epoch" else None
+for line in sys.stdin:
+    count = int(line)
+    if what == "step":
+        times = list(steps(count))
+    elif what == "epoch":
+        times = [timed(lambda: model.fit(flow, verbose=0)) for _ in range(count)]
+    else:
+        times = [timed(lambda: model.predict(pixels, batch, verbose=0)) for _ in range(count)]
+    answer(times, batch if what == "step" else images)
