@@ -4,7 +4,7 @@
 
 use std::{
     fmt::Write as _,
-    fs::File,
+    fs::{self, File},
     io::{self, Cursor, Read},
     path::Path,
 };
@@ -66,12 +66,20 @@ pub(crate) enum CopyError<E> {
 
 /// Opens a file for reading its decompressed bytes.
 pub(crate) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    // A pipe would be waited for, and a device need not end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "expected a regular file"));
+    }
     decompressed(File::open(path)?)
 }
 
 /// Decompresses what begins like gzip and passes on anything else: names lie, first bytes do not, and
 /// no IDX file begins like gzip.
-pub(crate) fn decompressed<'a>(mut reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+///
+/// # Errors
+///
+/// If the first bytes cannot be read.
+pub fn decompressed<'a>(mut reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut start = Vec::with_capacity(GZIP_MAGIC.len());
     reader.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut start)?;
     let compressed = start == GZIP_MAGIC;
@@ -117,8 +125,12 @@ pub(crate) fn copy_hashing<R: Read, E>(
     Ok(reader.into_inner())
 }
 
-/// Reads the bytes of `file` only to compare them.
-pub(crate) fn verify(reader: impl Read, file: &FileInfo) -> Result<(), ContentError> {
+/// Reads the decompressed bytes of `file`, one past their published number at most, only to compare them.
+///
+/// # Errors
+///
+/// [`ContentError`] if they are not those that were published.
+pub fn verify(reader: impl Read, file: &FileInfo) -> Result<(), ContentError> {
     match copy_verified(reader, file, |_| Ok::<(), std::convert::Infallible>(())) {
         Ok(()) => Ok(()),
         Err(CopyError::Content(error)) => Err(error),

@@ -157,7 +157,7 @@ impl PartContents {
 }
 
 /// Parses a file and hashes what was read.
-fn read<T>(
+pub(crate) fn read<T>(
     path: &Path,
     parse: impl FnOnce(&mut dyn std::io::Read) -> Result<T, IdxError>,
 ) -> Result<(T, VerifiedFile), DataError> {

@@ -10,8 +10,9 @@ use std::{
 use crate::{
     content,
     error::DataError,
-    files::{DataFiles, Origin, PartContents, VerifiedFile},
+    files::{DataFiles, Origin, VerifiedFile},
     registry::{DatasetInfo, FILE_NAMES, FileInfo},
+    scan::PartScan,
     status::FileStatus,
 };
 
@@ -71,30 +72,20 @@ pub(crate) fn unknown(folder: &Path, class_names: Option<&[String]>) -> Result<D
     let path = |index: usize| find(folder, FILE_NAMES[index]).ok_or_else(|| missing(folder, FILE_NAMES[index]));
     let paths = [path(0)?, path(1)?, path(2)?, path(3)?];
 
-    let train = PartContents::read(&paths[0], &paths[1])?;
-    let class_names = class_names.map_or_else(|| numbered_classes(&train.labels), <[_]>::to_vec);
+    let train = PartScan::read(&paths[0], &paths[1])?;
+    let class_names = class_names.map_or_else(|| train.numbered_classes(), <[_]>::to_vec);
     train.check_labels(class_names.len())?;
-    let expected = (train.images.height, train.images.width);
-    let [train_images, train_labels] = train.files;
-    // Training images are not needed any more: never hold both parts in memory.
-    drop(train.images);
-
-    let test = PartContents::read(&paths[2], &paths[3])?;
-    let found = (test.images.height, test.images.width);
+    let test = PartScan::read(&paths[2], &paths[3])?;
+    let [expected, found] = [train.sizes, test.sizes].map(|sizes| (sizes.height, sizes.width));
     if found != expected {
         return Err(DataError::SizeMismatch { path: paths[2].clone(), expected, found });
     }
     test.check_labels(class_names.len())?;
-    let [test_images, test_labels] = test.files;
+    let ([train_images, train_labels], [test_images, test_labels]) = (train.files, test.files);
 
     let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
     let files = [train_images, train_labels, test_images, test_labels];
     Ok(DataFiles { name, class_names, files, origin: Origin::Given(folder.to_owned()) })
-}
-
-/// As many classes as the labels need, called by their number.
-fn numbered_classes(labels: &[u8]) -> Vec<String> {
-    labels.iter().max().map_or_else(Vec::new, |most| (0..=*most).map(|it| it.to_string()).collect())
 }
 
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {

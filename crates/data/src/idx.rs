@@ -14,6 +14,7 @@ const LABELS_MAGIC: u32 = 0x0801;
 const MAX_BYTES: u64 = 1 << 30;
 /// The most memory that is reserved on the word of a header alone.
 const MAX_RESERVED: u64 = 64 << 20;
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// Why bytes are not the IDX file that was expected.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,38 @@ pub fn read_images(mut reader: impl Read) -> Result<Images, IdxError> {
     Ok(Images { count, height, width, pixels })
 }
 
+/// Reads a whole file of images like [`read_images`], and keeps no pixel: what the file takes in memory is only
+/// given once it is known to be right.
+///
+/// # Errors
+///
+/// As [`read_images`].
+pub(crate) fn scan_images(mut reader: impl Read) -> Result<ImageSizes, IdxError> {
+    let dimensions: [u32; 3] = read_header(&mut reader, IMAGES_MAGIC)?;
+    pass_elements(reader, &dimensions, |_| ())?;
+    let [count, height, width] = dimensions.map(|it| it as usize);
+    Ok(ImageSizes { count, height, width })
+}
+
+/// The dimensions of an image file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ImageSizes {
+    pub(crate) count: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+/// Reads a whole file of labels like [`read_labels`], hands them on piece by piece, and returns how many there are.
+///
+/// # Errors
+///
+/// As [`read_labels`].
+pub(crate) fn scan_labels(mut reader: impl Read, sink: impl FnMut(&[u8])) -> Result<usize, IdxError> {
+    let dimensions: [u32; 1] = read_header(&mut reader, LABELS_MAGIC)?;
+    pass_elements(reader, &dimensions, sink)?;
+    Ok(dimensions[0] as usize)
+}
+
 /// Reads a whole file of labels.
 ///
 /// # Errors
@@ -139,24 +172,42 @@ fn read_header<const N: usize>(reader: &mut impl Read, expected: u32) -> Result<
     Ok(dimensions)
 }
 
-fn read_elements(mut reader: impl Read, dimensions: &[u32]) -> Result<Vec<u8>, IdxError> {
+fn read_elements(reader: impl Read, dimensions: &[u32]) -> Result<Vec<u8>, IdxError> {
+    let reserved = usize::try_from(promised(dimensions)?.min(MAX_RESERVED)).expect("64 MiB fit every platform");
+    let mut elements = Vec::with_capacity(reserved);
+    pass_elements(reader, dimensions, |piece| elements.extend_from_slice(piece))?;
+    Ok(elements)
+}
+
+/// Number of elements in a file with these dimensions.
+fn promised(dimensions: &[u32]) -> Result<u64, IdxError> {
     // Three factors of 32 bits fit in 128.
     let product: u128 = dimensions.iter().map(|&it| u128::from(it)).product();
-    let expected = u64::try_from(product)
+    u64::try_from(product)
         .ok()
         .filter(|&it| it <= MAX_BYTES)
-        .ok_or(IdxError::TooLarge { limit: MAX_BYTES, found: product })?;
+        .ok_or(IdxError::TooLarge { limit: MAX_BYTES, found: product })
+}
 
-    let reserved = usize::try_from(expected.min(MAX_RESERVED)).expect("64 MiB fit every platform");
-    let mut elements = Vec::with_capacity(reserved);
-    reader.by_ref().take(expected).read_to_end(&mut elements)?;
-    let found = elements.len() as u64;
-    if found < expected {
-        return Err(IdxError::Truncated { expected, found });
+/// Hands on every element, and makes sure that nothing follows.
+fn pass_elements(reader: impl Read, dimensions: &[u32], mut sink: impl FnMut(&[u8])) -> Result<(), IdxError> {
+    let expected = promised(dimensions)?;
+    // One more than was promised also makes a decompressor read on to its checksum.
+    let mut reader = reader.take(expected + 1);
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut found = 0;
+    loop {
+        let length = match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        found += length as u64;
+        if found > expected {
+            return Err(IdxError::Trailing { expected });
+        }
+        sink(&buffer[..length]);
     }
-    // Also makes a decompressor read on to its checksum.
-    if reader.take(1).read_to_end(&mut Vec::new())? > 0 {
-        return Err(IdxError::Trailing { expected });
-    }
-    Ok(elements)
+    if found < expected { Err(IdxError::Truncated { expected, found }) } else { Ok(()) }
 }

@@ -48,11 +48,12 @@ mod normalize;
 mod random;
 mod registry;
 mod resize;
+mod scan;
 mod split;
 mod status;
 
 pub use augment::{AugmentConfig, Augmenter, DrawKey, EraseConfig, EraseFill};
-pub use content::ContentError;
+pub use content::{ContentError, decompressed, verify};
 pub use dataset::{Dataset, Part, Sample};
 pub use error::{DataError, FieldError};
 pub use features::Features;

@@ -179,9 +179,18 @@ fn survives_huge_announcements() {
     );
 }
 
+/// Like [`check`], and the failure comes long before the deadline for the whole file.
+fn check_early(bad: &Server, expected: impl FnOnce(&FetchError) -> bool) {
+    let start = Instant::now();
+    check(bad, |error| {
+        assert!(start.elapsed() < Duration::from_secs(3), "given up after {:?}", start.elapsed());
+        expected(error)
+    });
+}
+
 #[test]
 fn survives_servers_that_drip() {
-    check(
+    check_early(
         &Server::start(|_, stream| {
             server::head(stream, "200 OK", &["content-length: 60"]);
             for byte in gzip(&files()[0]) {
@@ -196,8 +205,58 @@ fn survives_servers_that_drip() {
 }
 
 #[test]
+fn survives_servers_that_stop_in_the_middle() {
+    check_early(
+        &Server::start(|_, stream| {
+            server::head(stream, "200 OK", &["content-length: 60"]);
+            server::send(stream, &gzip(&files()[0])[..30]);
+            std::thread::sleep(Duration::from_secs(6));
+        }),
+        |error| matches!(error, FetchError::Content { source: ContentError::Read(_), .. }),
+    );
+}
+
+#[test]
+fn survives_heads_that_drip() {
+    check_early(
+        &Server::start(|_, stream| {
+            for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 60\r\ncontent-type: application/gzip\r\n".chunks(1) {
+                if !server::send(stream, byte) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }),
+        |error| matches!(error, FetchError::Http { .. }),
+    );
+}
+
+#[test]
+fn a_file_has_a_deadline_however_steady_it_comes() {
+    let server = Server::start(|_, stream| {
+        server::head(stream, "200 OK", &["content-length: 60"]);
+        for byte in gzip(&files()[0]) {
+            if !server::send(stream, &[byte]) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let folder = temporary();
+    let mut options = options(&folder, &[&server]);
+    // No pause is too long, and no pace too slow within this time.
+    options.deadlines.stall = Duration::from_mins(1);
+    options.deadlines.total = Duration::from_secs(1);
+    let start = Instant::now();
+    let error = locate(&Source::Named(info()), &options).expect_err("six seconds are too many");
+    assert!(start.elapsed() < Duration::from_secs(3), "given up after {:?}", start.elapsed());
+    assert!(error.to_string().contains("timeout"), "{error}");
+    assert_eq!(names(folder.path()), [""; 0], "nothing stays");
+}
+
+#[test]
 fn survives_servers_that_never_answer() {
-    check(&Server::start(|_, _| std::thread::sleep(Duration::from_secs(3))), |error| {
+    check_early(&Server::start(|_, _| std::thread::sleep(Duration::from_secs(3))), |error| {
         matches!(error, FetchError::Http { .. })
     });
 }

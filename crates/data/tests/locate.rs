@@ -104,6 +104,19 @@ fn a_gzip_bomb_is_cut_at_the_size_that_its_header_promises() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn pipes_are_not_waited_for() {
+    let folder = temporary();
+    write(folder.path(), |_| ());
+    let pipe = folder.path().join(NAMES[0]);
+    fs::remove_file(&pipe).expect("it was there");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is everywhere");
+    assert!(made.success());
+    let error = locate(&Source::Folder(folder.path().to_owned()), &offline(&folder)).expect_err("it is a pipe");
+    assert!(error.to_string().contains("expected a regular file"), "{error}");
+}
+
 #[test]
 fn no_flipped_bit_of_a_compressed_file_goes_unnoticed() {
     let folder = temporary();
