@@ -75,6 +75,12 @@ pub fn to_safetensors(model: &Model) -> Result<Vec<u8>, WeightsError> {
 ///
 /// A [`WeightsError`] that names every tensor at fault.
 pub fn from_safetensors(mut model: Model, bytes: &[u8]) -> Result<Model, WeightsError> {
+    let length = bytes.first_chunk().map_or(0, |&length| u64::from_le_bytes(length));
+    // The `safetensors` crate would build a table out of 100 MB.
+    if length > header::MAX_HEADER {
+        let most = header::MAX_HEADER;
+        return Err(WeightsError::Header(format!("expected at most {most} bytes of header, found {length}")));
+    }
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let expected = title(&model);
     if let Some(found) = header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY))
@@ -143,6 +149,11 @@ fn numbers(name: String, expected: &[usize], tensor: &TensorView<'_>) -> Result<
     let (words, _) = tensor.data().as_chunks::<4>();
     let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
     check_finite(&name, &values)?;
+    if name.ends_with(".running_var")
+        && let Some(index) = values.iter().position(|&value| value < 0.0)
+    {
+        return Err(WeightsError::NegativeVariance { name, index, value: values[index] });
+    }
     Ok(values)
 }
 

@@ -89,6 +89,16 @@ pub enum WeightsError {
         /// The number.
         value: f32,
     },
+    /// A running variance is negative: its square root would not be a number.
+    #[error("{name}: expected variances of at least 0, found {value} at {index}")]
+    NegativeVariance {
+        /// Name of the tensor.
+        name: String,
+        /// Place of the number.
+        index: usize,
+        /// The number.
+        value: f32,
+    },
     /// The device did not give the numbers out.
     #[error("{name}: cannot be read from the device: {message}")]
     Device {

@@ -9,7 +9,7 @@ use super::WeightsError;
 use super::file::{Dtype, Extent, check_disjoint};
 
 /// The longest header that is read: a network of ten thousand tensors needs a tenth of it.
-const MAX_HEADER: u64 = 16 << 20;
+pub(super) const MAX_HEADER: u64 = 16 << 20;
 /// Bytes that say how long the header is.
 const LENGTH_BYTES: u64 = 8;
 

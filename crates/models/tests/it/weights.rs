@@ -187,7 +187,7 @@ fn hostile_bytes_are_errors() {
     let bytes = to_safetensors(&model).unwrap();
     let refuses = |bytes: &[u8]| {
         let result = from_safetensors(model.clone(), bytes);
-        assert!(matches!(result, Err(WeightsError::Format(_))));
+        assert!(matches!(result, Err(WeightsError::Format(_) | WeightsError::Header(_))));
     };
     for len in [0, 1, 7, 8, 9, 100, bytes.len() / 2, bytes.len() - 1] {
         refuses(&bytes[..len]);
@@ -209,6 +209,46 @@ fn hostile_bytes_are_errors() {
         flipped[at] ^= 1 << (at % 8);
         let _ = from_safetensors(model.clone(), &flipped);
     }
+}
+
+#[test]
+fn huge_headers_are_refused_unread() {
+    let model = dense(&[4]).init_seeded(FASHION, 10, 2);
+    let bytes = to_safetensors(&model).unwrap();
+    let length = usize::try_from(u64::from_le_bytes(*bytes.first_chunk().unwrap())).unwrap();
+    // The same header with spaces behind it means the same, and is valid up to the limit.
+    let padded = |length: usize, header: &[u8]| {
+        let spaces = vec![b' '; length - header.len()];
+        [&(length as u64).to_le_bytes()[..], header, &spaces, &bytes[8 + header.len()..]].concat()
+    };
+    let header = &bytes[8..8 + length];
+    assert!(from_safetensors(model.clone(), &padded(16 << 20, header)).is_ok());
+    let error = from_safetensors(model, &padded((16 << 20) + 1, header)).unwrap_err();
+    assert_eq!(error.to_string(), "safetensors header: expected at most 16777216 bytes of header, found 16777217");
+}
+
+#[test]
+fn tensors_that_overlap_are_refused() {
+    let model = dense(&[]).init_seeded(FASHION, 10, 2);
+    let bytes = to_safetensors(&model).unwrap();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    // The bias comes first: 40 bytes, then the weight. Both then read some of the same bytes.
+    for (from, to) in [("[0,40]", "[4,44]"), ("[40,", "[36,")] {
+        let at = text.find(from).unwrap_or_else(|| panic!("{from} in {}", &text[..200]));
+        let mut spoilt = bytes.clone();
+        spoilt.splice(at..at + from.len(), to.bytes());
+        let error = from_safetensors(model.clone(), &spoilt).unwrap_err();
+        assert!(matches!(error, WeightsError::Format(_)), "{from} to {to}: {error}");
+    }
+}
+
+#[test]
+fn negative_variances_are_refused() {
+    let model = cnn4().init_seeded(FASHION, 10, 1);
+    let mut tensors = unpack(&to_safetensors(&model).unwrap());
+    tensors.get_mut("bn2.running_var").unwrap().2[4..8].copy_from_slice(&(-1.0_f32).to_le_bytes());
+    let error = from_safetensors(model, &pack(&tensors, None)).unwrap_err();
+    assert_eq!(error.to_string(), "bn2.running_var: expected variances of at least 0, found -1 at 1");
 }
 
 #[test]
