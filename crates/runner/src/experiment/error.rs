@@ -9,12 +9,21 @@ use miette::{Diagnostic, GraphicalReportHandler, LabeledSpan, SourceCode};
 
 use super::origin::{Origin, Source};
 
-/// All problems that were found; never empty.
+/// The problems that were found, as many as a person reads; never empty.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", lines(problems))]
+#[error("{}", lines(problems, *more))]
 pub struct ConfigError {
     problems: Vec<Problem>,
+    /// How many more there are.
+    more: usize,
 }
+
+/// The most problems that are told.
+const MAX_PROBLEMS: usize = 20;
+/// The most characters of a message: it may quote what the file says.
+const MAX_MESSAGE: usize = 400;
+/// The most bytes of the source lines around a problem.
+const MAX_SNIPPET: usize = 2_000;
 
 /// One problem: the place, what is wrong there, and what might help.
 #[derive(Clone, Debug)]
@@ -27,9 +36,11 @@ pub struct Problem {
 
 impl ConfigError {
     /// Joins problems. There must be at least one.
-    pub(super) fn new(problems: Vec<Problem>) -> Self {
-        debug_assert!(!problems.is_empty(), "an error says what is wrong");
-        Self { problems }
+    pub(super) fn new(problems: impl ExactSizeIterator<Item = Problem>) -> Self {
+        debug_assert!(problems.len() > 0, "an error says what is wrong");
+        let more = problems.len().saturating_sub(MAX_PROBLEMS);
+        // Finding a problem's line takes time, so it is only done for those that are told.
+        Self { problems: problems.take(MAX_PROBLEMS).collect(), more }
     }
 
     /// The problems, in the order of the file's tables.
@@ -53,13 +64,17 @@ impl ConfigError {
                 report += &problem.to_string();
             }
         }
+        if self.more > 0 {
+            report += &and_more(self.more);
+            report.push('\n');
+        }
         report
     }
 }
 
 impl From<Problem> for ConfigError {
     fn from(problem: Problem) -> Self {
-        Self { problems: vec![problem] }
+        Self { problems: vec![problem], more: 0 }
     }
 }
 
@@ -67,10 +82,10 @@ impl Problem {
     /// A problem at a value, a key or a flag.
     pub(super) fn at(origin: &Origin, message: impl Into<String>) -> Self {
         let snippet = match origin {
-            Origin::File { source, span } => Some((Arc::clone(source), span.clone())),
+            Origin::File { source, span } => snippet(&source.text, span).map(|span| (Arc::clone(source), span)),
             Origin::CommandLine(_) | Origin::Default => None,
         };
-        Self { place: origin.place(), message: message.into(), help: None, snippet }
+        Self { place: origin.place(), message: shortened(message.into()), help: None, snippet }
     }
 
     /// A problem with a whole file.
@@ -157,6 +172,34 @@ impl SourceCode for Source {
     }
 }
 
-fn lines(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+fn lines(problems: &[Problem], more: usize) -> String {
+    let mut lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    if more > 0 {
+        lines.push(and_more(more));
+    }
+    lines.join("\n")
+}
+
+fn and_more(more: usize) -> String {
+    format!("and {more} more")
+}
+
+/// The start of a message that is too long.
+fn shortened(message: String) -> String {
+    match message.char_indices().nth(MAX_MESSAGE) {
+        None => message,
+        Some((end, _)) => format!("{}… ({} bytes)", &message[..end], message.len()),
+    }
+}
+
+/// What to point at: the first line of `span`; nothing if the lines around it are too long to be shown.
+fn snippet(text: &str, span: &Range<usize>) -> Option<Range<usize>> {
+    let (start, end) = (span.start.min(text.len()), span.end.min(text.len()));
+    let bytes = text.as_bytes();
+    let line_end = |from: usize| bytes[from..].iter().position(|&it| it == b'\n').map_or(text.len(), |it| from + it);
+    let line_start = |to: usize| bytes[..to].iter().rposition(|&it| it == b'\n').map_or(0, |it| it + 1);
+    let first_line_end = line_end(start);
+    let shown_start = line_start(line_start(start).saturating_sub(1));
+    let shown_end = line_end((first_line_end + 1).min(text.len()));
+    (shown_end - shown_start <= MAX_SNIPPET).then(|| start..end.clamp(start, first_line_end))
 }

@@ -182,7 +182,7 @@ pub(super) fn experiment(mut document: Document, origins: &Origins, root: &Path)
     }
     Experiment::try_from(document).map_err(|found| {
         let problems = found.iter().map(|invalid| problem(origins, &invalid.key, &invalid.message));
-        ConfigError::new(problems.collect())
+        ConfigError::new(problems)
     })
 }
 

@@ -2,7 +2,6 @@
 
 mod bad_input;
 mod experiments;
-mod mutations;
 mod overrides;
 
 use std::{

@@ -105,8 +105,15 @@ impl serde::de::Error for DeError {
     }
 }
 
+/// The longest word that may be a misspelt one, in bytes: file names are meant, too.
+const MAX_WORD: usize = 255;
+
 /// The known word that is nearest to a misspelt one, if any is near.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes time and memory in proportion to the word, and no known word is as long.
+    if word.len() > MAX_WORD {
+        return None;
+    }
     // A third of the letters may be wrong, as rustc and cargo allow.
     let limit = word.chars().count().max(3) / 3;
     known

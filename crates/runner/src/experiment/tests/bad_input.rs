@@ -271,3 +271,52 @@ fn flags_out_of_range_are_named() {
         "--train-samples 0: data.train_samples: must be at least 1, found 0",
     );
 }
+
+/// Loads `VALID` with lines before it, and gives what is said of it. Test threads have a quarter of the main
+/// thread's stack.
+fn refused(replace: &str, with: &str) -> (String, String) {
+    assert!(VALID.contains(replace), "{replace:?} is no part of the valid file");
+    let project = Project::new(&[("a.toml", &VALID.replace(replace, with))]);
+    let error = project.load("a.toml", &Overrides::default()).expect_err("it is huge");
+    (project.relative(&error.to_string()), error.report())
+}
+
+#[test]
+fn huge_files_are_refused_at_once() {
+    let items = "1,".repeat(10_000);
+    let (message, _) = refused("[16, 8]", &format!("[{items}]"));
+    assert!(message.contains("a.toml:9:"), "{message}");
+    assert!(message.contains("more than 10000 values"), "{message}");
+    let nested = |levels: usize| format!("x = {}1{}\n[data]", "[".repeat(levels), "]".repeat(levels));
+    let (message, _) = refused("[data]", &nested(33));
+    assert!(message.contains("a.toml:3:37: more than 32 tables and arrays within each other"), "{message}");
+    let (message, _) = refused("[data]", &nested(32));
+    assert!(message.contains("unknown key `x`"), "{message}");
+    let (message, _) = refused("[data]", &nested(200_000));
+    assert!(message.contains("a.toml:3:"), "{message}");
+}
+
+#[test]
+fn messages_stay_short() {
+    let long = "x".repeat(500_000);
+    for (replace, with) in [
+        ("fashion-mnist", long.as_str()),
+        ("sgd", &long),
+        ("learning_rate", &long),
+        ("name = \"tiny\"", &format!("name = \"{long}\"")),
+        ("= 64", &format!("= \"{long}\"")),
+        ("[data]", &format!("x = [\n{}]\n[data]", "'a',\n".repeat(9_000))),
+        ("epochs = 3", &"[[phase]]\nname = 'p'\nepochs = 0\n".repeat(3_000)),
+    ] {
+        let (message, report) = refused(replace, with);
+        assert!(message.contains("a.toml:"), "{}", &message[..200]);
+        assert!(message.len() < 10_000 && report.len() < 20_000, "{} and {} bytes", message.len(), report.len());
+    }
+}
+
+#[test]
+fn problems_beyond_the_twentieth_are_counted() {
+    let (message, report) = refused("epochs = 3", &"[[phase]]\nname = 'p'\nepochs = 0\n".repeat(50));
+    assert_eq!(message.lines().count(), 21, "{message}");
+    assert!(message.ends_with("and 79 more") && report.ends_with("and 79 more\n"), "{message}");
+}
