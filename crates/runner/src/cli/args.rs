@@ -78,6 +78,9 @@ pub(super) struct RunArguments {
     /// Never fetch data
     #[arg(long)]
     pub(super) offline: bool,
+    /// Fetch data from this web folder (which has each file as NAME.gz) and from nowhere else
+    #[arg(long, value_name = "URL", conflicts_with = "offline")]
+    pub(super) mirror: Vec<String>,
     /// Threads that compute on the CPU [default: one per core]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<NonZeroUsize>,
@@ -235,6 +238,9 @@ pub(super) struct DataSetArguments {
     /// Never fetch data
     #[arg(long)]
     pub(super) offline: bool,
+    /// Fetch data from this web folder (which has each file as NAME.gz) and from nowhere else
+    #[arg(long, value_name = "URL", conflicts_with = "offline")]
+    pub(super) mirror: Vec<String>,
     /// How progress is shown on stderr
     #[arg(long, value_enum, default_value_t)]
     pub(super) progress: ProgressMode,

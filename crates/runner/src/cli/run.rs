@@ -183,7 +183,7 @@ pub(super) fn overrides(arguments: &RunArguments) -> Overrides {
 }
 
 pub(super) fn locate_options(arguments: &RunArguments) -> LocateOptions {
-    super::data_sets::locate_options(arguments.offline, arguments.progress)
+    super::data_sets::locate_options(arguments.offline, &arguments.mirror, arguments.progress)
 }
 
 /// A run's name becomes a folder's, so it must not lead elsewhere.
