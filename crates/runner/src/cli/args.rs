@@ -114,6 +114,9 @@ pub(super) struct ResumeArguments {
     /// Never fetch data
     #[arg(long)]
     pub(super) offline: bool,
+    /// Fetch data from this web folder (which has each file as NAME.gz) and from nowhere else
+    #[arg(long, value_name = "URL", conflicts_with = "offline")]
+    pub(super) mirror: Vec<String>,
     /// Threads that compute on the CPU [default: one per core]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<NonZeroUsize>,

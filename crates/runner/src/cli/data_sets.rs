@@ -14,20 +14,24 @@ pub(super) fn dispatch(arguments: &DataArguments) -> Result<(), Error> {
 }
 
 /// How to look for data, from the flags that runs and data commands share.
-pub(super) fn locate_options(offline: bool, mirrors: &[String], progress: ProgressMode) -> LocateOptions {
+pub(super) fn locate_options(offline: bool, progress: ProgressMode) -> LocateOptions {
     LocateOptions {
-        // Whoever serves the bytes: their hashes are known.
-        mirrors: (!mirrors.is_empty()).then(|| mirrors.to_vec()),
         network: if offline { Network::Forbidden } else { Network::Allowed },
         progress: if progress.settled() == ProgressMode::Bar { Progress::Bar } else { Progress::Silent },
         ..LocateOptions::default()
     }
 }
 
+/// The only places to fetch from, if any are named. Whoever serves the bytes: their hashes are known.
+pub(super) fn mirrors(urls: &[String]) -> Option<Vec<String>> {
+    (!urls.is_empty()).then(|| urls.to_vec())
+}
+
 fn options(arguments: &DataSetArguments, offline: bool) -> LocateOptions {
     LocateOptions {
         data_dir: arguments.data_dir.clone(),
-        ..locate_options(offline, &arguments.mirror, arguments.progress)
+        mirrors: mirrors(&arguments.mirror),
+        ..locate_options(offline, arguments.progress)
     }
 }
 

@@ -123,7 +123,10 @@ pub(super) fn resume(arguments: &ResumeArguments) -> Result<(), Error> {
         run: &arguments.run,
         resolved: None,
         changes: changes(arguments.accept_changes),
-        locate: super::data_sets::locate_options(arguments.offline, arguments.progress),
+        locate: LocateOptions {
+            mirrors: super::data_sets::mirrors(&arguments.mirror),
+            ..super::data_sets::locate_options(arguments.offline, arguments.progress)
+        },
         formats: if arguments.svg { report::Formats::PngAndSvg } else { report::Formats::Png },
     };
     let Finished { run, summary, seconds } = trip::resume(&continuation, &display)?;
@@ -183,7 +186,10 @@ pub(super) fn overrides(arguments: &RunArguments) -> Overrides {
 }
 
 pub(super) fn locate_options(arguments: &RunArguments) -> LocateOptions {
-    super::data_sets::locate_options(arguments.offline, &arguments.mirror, arguments.progress)
+    LocateOptions {
+        mirrors: super::data_sets::mirrors(&arguments.mirror),
+        ..super::data_sets::locate_options(arguments.offline, arguments.progress)
+    }
 }
 
 /// A run's name becomes a folder's, so it must not lead elsewhere.

@@ -54,7 +54,7 @@ pub(super) fn all(path: &Path, resolved: &Resolved, arguments: &RunArguments) ->
 pub(super) fn work(folder: &Path, threads: NonZeroUsize) -> Result<(), Error> {
     run::use_threads(threads)?;
     // The command that started this process has found the data already.
-    sweep::work(folder, super::data_sets::locate_options(true, &[], crate::progress::ProgressMode::None))
+    sweep::work(folder, super::data_sets::locate_options(true, crate::progress::ProgressMode::None))
 }
 
 fn report_on(finished: &Finished, display: &Display, arguments: &RunArguments) -> Result<(), Error> {
