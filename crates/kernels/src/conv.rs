@@ -14,9 +14,11 @@ mod reduce;
 mod sparse;
 mod tiles;
 mod visit;
+mod winograd;
 
 pub use backward::Backward;
 pub use forward::Forward;
+pub use winograd::Winograd;
 
 use crate::Activation;
 
