@@ -52,6 +52,6 @@ pub use initializer::Initializer;
 pub use model::{Model, ModelConfig};
 pub use slot::Parameter;
 pub use summary::{InputShape, Layer, Summary, Totals};
-pub use transfer::{Base, Transfer, TransferConfig};
+pub use transfer::{Base, Extractor, Transfer, TransferConfig};
 pub use vgg::{Reduction, Vgg, VggConfig, VggVariant};
 pub use weights::{NamedTensor, TensorFile, WeightsError, from_safetensors, read_tensors, to_safetensors};

@@ -2,8 +2,10 @@
 //! features.
 //!
 //! The two are separate modules, because features are computed once and the head is trained on them many times:
-//! [`Base`] turns images into features, [`Transfer`] turns features into logits. Layers are named as in
+//! [`Base`], or the [`Extractor`] made of it, turns images into features, [`Transfer`] turns features into logits. Layers are named as in
 //! torchvision, so that its weights fit by name. Which file holds them is the caller's business.
+
+mod extractor;
 
 use std::io::{Read, Seek};
 
@@ -11,6 +13,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+pub use self::extractor::Extractor;
 use crate::block::{BatchNormPlacement, Block, ConvBlock, DenseBlock, Head, Kernels};
 use crate::initializer::{Draws, Initializer};
 use crate::naming::Style;

@@ -27,7 +27,7 @@ pub enum Kernels {
 
 impl Kernels {
     /// Whether the fused kernels are wanted and run on a device.
-    pub(super) fn cover(self, device: &Device) -> bool {
+    pub(crate) fn cover(self, device: &Device) -> bool {
         self == Self::Fused && burn_ext::supports(device)
     }
 }

@@ -2,9 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use burn::tensor::Tensor;
 use data::{Dataset, Features, Loader, LoaderConfig, Normalizer, Part};
-use models::InputShape;
+use models::{Extractor, InputShape};
 
 use super::{
     Extraction, FrozenBase, Observer,
@@ -87,13 +86,13 @@ pub(super) fn features(
     let missing = positions.keys().filter(|&&chunk| !cache.path(&images.name(chunk)).exists());
     let total = missing.map(|&chunk| images.samples(chunk).len()).sum();
     let mut progress = Extraction { part: images.part, done: 0, total };
-    let mut lock = None;
+    let mut tools = Tools::default();
     for (chunk, positions) in positions {
         let samples = images.samples(chunk);
         let name = images.name(chunk);
         let rows = match cache.read(&name, samples.len())? {
             Some(rows) => rows,
-            None => computed(base, &cache, images, chunk, &mut lock, &mut progress, observe)?,
+            None => computed(base, &cache, images, chunk, &mut tools, &mut progress, observe)?,
         };
         for position in positions {
             let row = wanted[position] - samples.start;
@@ -104,13 +103,20 @@ pub(super) fn features(
     Ok(Features::new(values, labels, shape))
 }
 
+/// What computing needs, once there is something to compute.
+#[derive(Default)]
+struct Tools {
+    lock: Option<Lock>,
+    extractor: Option<Extractor>,
+}
+
 /// Computes the features of a chunk and keeps them, unless another process has done so in the meantime.
 fn computed(
     base: &FrozenBase,
     cache: &Cache<'_>,
     images: &Images<'_>,
     chunk: usize,
-    lock: &mut Option<Lock>,
+    Tools { lock, extractor }: &mut Tools,
     progress: &mut Extraction,
     observe: &mut Observer<'_>,
 ) -> Result<Vec<f32>, Error> {
@@ -125,11 +131,13 @@ fn computed(
         observe(*progress)?;
         return Ok(rows);
     }
-    let mut rows = Vec::with_capacity(samples.len() * cache.shape.iter().product::<usize>());
+    let extractor = extractor.get_or_insert_with(|| base.module.clone().extractor(images.shape(), &base.device));
+    let len: usize = cache.shape.iter().product();
+    let mut rows = Vec::with_capacity(samples.len() * len);
     for batch in images.loader(chunk).epoch(0, &base.device) {
-        let features = base.module.forward(batch.images);
-        assert_eq!(features.dims()[1..], cache.shape, "the base makes what its plan says");
-        rows.extend(host(features));
+        let features = extractor.forward(batch.images);
+        assert_eq!(features.len(), batch.labels.len() * len, "the base makes what its plan says");
+        rows.extend(features);
         progress.done += batch.labels.len();
         progress.total = progress.total.max(progress.done);
         observe(*progress)?;
@@ -141,8 +149,4 @@ fn computed(
     }
     cache.write(lock, &name, &rows)?;
     Ok(rows)
-}
-
-fn host(features: Tensor<4>) -> Vec<f32> {
-    features.into_data().convert::<f32>().try_into_vec().expect("converted to f32 just above")
 }

@@ -1,0 +1,133 @@
+//! A base prepared to turn many images into features.
+//!
+//! Where the fused kernels cover the device, the weights are brought into the order that inference wants once, and
+//! layers of many channels use fewer multiplications than the blocks do, which are made for training. Elsewhere the
+//! base computes as it is.
+
+use burn::tensor::{Device, Tensor};
+use kernels::Activation as Function;
+use kernels::conv::{ConvBlock as ConvKernel, Forward, Layout, Padding, Pool, Winograd};
+use kernels::{Isa, Workspace};
+
+use super::Base;
+use crate::InputShape;
+
+/// With fewer channels to sum over, transforming the patches costs more than it saves.
+const LEAST_CHANNELS: usize = 128;
+
+/// A base that was prepared for images of one shape on one device.
+#[derive(Debug)]
+pub struct Extractor {
+    base: Base,
+    /// None where the kernels do not cover the device.
+    layers: Option<Vec<Layer>>,
+}
+
+/// A block with its weights in plain memory, channels last from the first output on.
+#[derive(Debug)]
+enum Layer {
+    Direct { kernel: ConvKernel, weight: Vec<f32>, bias: Vec<f32> },
+    Winograd { kernel: ConvKernel, prepared: Winograd },
+}
+
+impl Base {
+    /// Prepares the base, which must be on `device`, for images of a shape that fits it.
+    #[must_use]
+    pub fn extractor(self, images: InputShape, device: &Device) -> Extractor {
+        let is_covered = self.features.iter().all(|block| block.kernels.cover(device));
+        let layers = is_covered.then(|| layers(&self, images));
+        Extractor { base: self, layers }
+    }
+}
+
+impl Extractor {
+    /// Computes the features, on the host.
+    ///
+    /// # Shapes
+    ///
+    /// - images: `[batch, 3, height, width]`
+    /// - output: `[batch, channels', height', width']`, flat
+    ///
+    /// # Panics
+    ///
+    /// If the images have another shape than the one that was prepared for.
+    #[must_use]
+    pub fn forward(&self, images: Tensor<4>) -> Vec<f32> {
+        match &self.layers {
+            Some(layers) => run(layers, images.dims()[0], &host(images)),
+            None => host(self.base.forward(images)),
+        }
+    }
+}
+
+fn layers(base: &Base, images: InputShape) -> Vec<Layer> {
+    let InputShape { mut channels, mut height, mut width } = images;
+    let mut layers: Vec<Layer> = Vec::with_capacity(base.features.len());
+    for block in &base.features {
+        let (weight, bias) = (block.conv.weight.val(), block.conv.bias.as_ref().map(burn::module::Param::val));
+        let kernel = ConvKernel {
+            in_channels: channels,
+            out_channels: weight.dims()[0],
+            height,
+            width,
+            padding: Padding::Same,
+            activation: Function::Relu,
+            pool: if block.pool.is_some() { Pool::Max2 } else { Pool::None },
+            input_layout: if layers.is_empty() { Layout::ChannelsFirst } else { Layout::ChannelsLast },
+            output_layout: Layout::ChannelsLast,
+        };
+        [channels, height, width] = kernel.output_shape();
+        let (weight, bias) = (host(weight), bias.map_or_else(|| vec![0.0; channels], host));
+        let prepared = (kernel.in_channels >= LEAST_CHANNELS)
+            .then(|| Winograd::new(kernel, Isa::detect(), &weight, &bias))
+            .flatten();
+        layers.push(match prepared {
+            Some(prepared) => Layer::Winograd { kernel, prepared },
+            None => Layer::Direct { kernel, weight, bias },
+        });
+    }
+    layers
+}
+
+impl Layer {
+    fn kernel(&self) -> &ConvKernel {
+        match self {
+            Self::Direct { kernel, .. } | Self::Winograd { kernel, .. } => kernel,
+        }
+    }
+
+    fn forward(&self, input: &[f32], output: &mut [f32]) {
+        match self {
+            Self::Direct { kernel, weight, bias } => Workspace::lend(|workspace| {
+                let slices = Forward { input, weight, bias, dropout: None, output, codes: None };
+                kernel.forward(Isa::detect(), slices, workspace);
+            }),
+            Self::Winograd { prepared, .. } => prepared.forward(input, output),
+        }
+    }
+}
+
+fn run(layers: &[Layer], batch: usize, images: &[f32]) -> Vec<f32> {
+    let most = layers.iter().map(|layer| layer.kernel().output_len()).max().unwrap_or(0);
+    let (mut input, mut output) = (vec![0.0; batch * most], vec![0.0; batch * most]);
+    let mut len = 0;
+    for (index, layer) in layers.iter().enumerate() {
+        let images = if index == 0 { images } else { &input[..len] };
+        len = batch * layer.kernel().output_len();
+        layer.forward(images, &mut output[..len]);
+        std::mem::swap(&mut input, &mut output);
+    }
+    let Some([channels, height, width]) = layers.last().map(|layer| layer.kernel().output_shape()) else {
+        return images.to_vec();
+    };
+    let pixels = height * width;
+    let mut features = Vec::with_capacity(len);
+    for image in input[..len].chunks_exact(channels * pixels) {
+        features.extend((0..channels * pixels).map(|index| image[index % pixels * channels + index / pixels]));
+    }
+    features
+}
+
+fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().convert::<f32>().try_into_vec().expect("converted to f32 just above")
+}
