@@ -131,6 +131,22 @@ impl Dataset {
         self.pixels.truncate(self.labels.len() * self.height * self.width);
         self
     }
+
+    /// The samples at `indices`, in that order, as a data set of their own.
+    ///
+    /// # Panics
+    ///
+    /// If there is no sample at one of `indices`.
+    #[must_use]
+    pub fn subset(&self, indices: &[usize]) -> Self {
+        Self {
+            pixels: indices.iter().flat_map(|&index| self.image(index)).copied().collect(),
+            labels: indices.iter().map(|&index| self.label(index)).collect(),
+            height: self.height,
+            width: self.width,
+            class_names: self.class_names.clone(),
+        }
+    }
 }
 
 impl dataset::Dataset<Sample> for Dataset {
@@ -165,6 +181,13 @@ mod tests {
         assert_eq!((cut.len(), cut.labels()), (2, &[1, 0][..]));
         assert_eq!(cut.image(1), three_samples().image(1));
         assert_eq!(three_samples().truncated(99), three_samples());
+    }
+
+    #[test]
+    fn a_subset_has_the_samples_in_the_order_asked_for() {
+        let (all, some) = (three_samples(), three_samples().subset(&[2, 0]));
+        assert_eq!((some.len(), some.labels(), some.class_names()), (2, &[1, 1][..], all.class_names()));
+        assert_eq!((some.image(0), some.image(1)), (all.image(2), all.image(0)));
     }
 
     #[test]

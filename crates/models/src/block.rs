@@ -15,8 +15,8 @@ pub use activation::Activation;
 pub use batch_norm::{BatchNormConstants, BatchNormPlacement};
 pub use conv::ConvBlock;
 pub(crate) use conv::{ConvBlockConfig, ConvPadding, KERNEL_SIZE, POOL_SIZE};
-pub use dense::DenseBlock;
 pub(crate) use dense::DenseBlockConfig;
+pub use dense::{Bias, DenseBlock};
 pub use fused::Kernels;
 pub(crate) use head::HeadConfig;
 pub use head::{Head, HeadKind};
@@ -31,14 +31,16 @@ pub(crate) enum Op {
         channels: usize,
         padding: ConvPadding,
     },
-    /// A dense layer with biases.
+    /// A dense layer.
     Linear {
         features: usize,
+        bias: Bias,
     },
     /// The last dense layer.
     Head {
         num_classes: usize,
         kind: HeadKind,
+        bias: Bias,
     },
     BatchNorm,
     Activation(Activation),

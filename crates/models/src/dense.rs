@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::block::{
-    Activation, BatchNormConstants, BatchNormPlacement, Block, DenseBlock, DenseBlockConfig, Head, HeadKind, Op,
+    Activation, BatchNormConstants, BatchNormPlacement, Bias, Block, DenseBlock, DenseBlockConfig, Head, HeadKind, Op,
 };
 use crate::initializer::{Draws, Initializer};
 use crate::naming::Style;
@@ -20,6 +20,8 @@ use crate::{FieldError, InputShape, check};
 pub struct DenseConfig {
     /// Units of each hidden layer. None at all makes a linear classifier.
     pub hidden_sizes: Vec<usize>,
+    /// Whether the layers have biases, the last one included. Default true.
+    pub bias: Bias,
     /// The non-linear function of every hidden layer.
     pub activation: Activation,
     /// Rate of the dropout after every hidden layer.
@@ -38,6 +40,7 @@ impl Default for DenseConfig {
     fn default() -> Self {
         Self {
             hidden_sizes: vec![128],
+            bias: Bias::On,
             activation: Activation::Relu,
             dropout: 0.0,
             batch_norm: BatchNormPlacement::None,
@@ -56,11 +59,12 @@ impl DenseConfig {
         plan.reduce(Op::Flatten)?;
         for (index, &size) in self.hidden_sizes.iter().enumerate() {
             let block = DenseBlockConfig::new(size, self.dropout)
+                .with_bias(self.bias)
                 .with_activation(self.activation)
                 .with_batch_norm(self.batch_norm, self.batch_norm_constants);
             plan.dense(&format!("hidden_sizes[{index}]"), block)?;
         }
-        plan.head(num_classes, self.head)
+        plan.head_with(num_classes, self.head, self.bias)
     }
 
     pub(crate) fn init(blueprint: &Blueprint, draws: &Draws, device: &Device) -> Dense {

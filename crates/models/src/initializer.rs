@@ -7,6 +7,7 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use crate::FieldError;
 use crate::stream::Stream;
 
 /// The distribution of the initial weights.
@@ -14,7 +15,7 @@ use crate::stream::Stream;
 /// A kernel's `fan_in` is the number of inputs of one output, `kernel area · input channels`, and its
 /// `fan_out` the number of outputs of one input, `kernel area · output channels`; the area of a dense
 /// layer's kernel is 1.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Initializer {
     /// Kernels from `U(±√(6 / (fan_in + fan_out)))`, biases zero: the default of Keras (Glorot and
@@ -31,7 +32,40 @@ pub enum Initializer {
     /// there written as Kaiming-uniform with a = √5.
     #[serde(rename = "pytorch")]
     PyTorch,
+    /// Kernels from a uniform distribution between two bounds, whatever the size of the layer; biases
+    /// zero.
+    Uniform(Bounds),
 }
+
+/// The bounds of a uniform distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// The smallest number.
+    pub low: f64,
+    /// The number that all draws stay below.
+    pub high: f64,
+}
+
+impl Initializer {
+    /// Checks the bounds; `field` is the path of this initializer.
+    pub(crate) fn validate(self, field: &str) -> Result<(), FieldError> {
+        let Self::Uniform(Bounds { low, high }) = self else { return Ok(()) };
+        for (name, bound) in [("low", low), ("high", high)] {
+            if bound.is_nan() || bound.abs() > LARGEST_BOUND {
+                let message = format!("must be between -{LARGEST_BOUND} and {LARGEST_BOUND}, found {bound}");
+                return Err(FieldError::new(format!("{field}.{name}"), message));
+            }
+        }
+        if low >= high {
+            return Err(FieldError::new(format!("{field}.high"), format!("must be above low, {low}, found {high}")));
+        }
+        Ok(())
+    }
+}
+
+/// Weights beyond this help nobody, and sums of them overflow.
+const LARGEST_BOUND: f64 = 1e6;
 
 /// Deviation of the standard normal distribution cut at ±2, by which Keras widens it again.
 const CUT_DEVIATION: f64 = 0.879_625_661_034_239_8;
@@ -86,6 +120,10 @@ impl Draws {
                 let bound = 1.0 / fan_in.sqrt();
                 fill(len, || stream.uniform(bound))
             }
+            Initializer::Uniform(Bounds { low, high }) => {
+                let (middle, half) = (f64::midpoint(low, high), (high - low) / 2.0);
+                fill(len, || middle + stream.uniform(half))
+            }
         };
         Param::from_data(TensorData::new(values, shape), device)
     }
@@ -94,7 +132,7 @@ impl Draws {
     pub(crate) fn bias(&self, name: &str, len: usize, fans: Fans, device: &Device) -> Param<Tensor<1>> {
         match self.initializer {
             Initializer::PyTorch => self.kernel(name, [len], fans, device),
-            Initializer::GlorotUniform | Initializer::HeUniform | Initializer::HeNormal => {
+            Initializer::GlorotUniform | Initializer::HeUniform | Initializer::HeNormal | Initializer::Uniform(_) => {
                 Param::from_data(TensorData::zeros::<f32, _>([len]), device)
             }
         }
@@ -149,6 +187,26 @@ mod tests {
     }
 
     #[test]
+    fn bounds_need_not_be_symmetric() {
+        let values = draw(Initializer::Uniform(Bounds { low: 0.25, high: 0.75 }));
+        let centred: Vec<f64> = values.iter().map(|x| x - 0.5).collect();
+        check(&centred, 0.25, 0.5 * 0.5 / 12.0);
+        check(&draw(Initializer::Uniform(Bounds { low: -1.0, high: 1.0 })), 1.0, 1.0 / 3.0);
+    }
+
+    #[test]
+    fn bounds_that_leave_nothing_to_draw_are_rejected() {
+        let field = |low, high| {
+            let error = Initializer::Uniform(Bounds { low, high }).validate("initializer").unwrap_err();
+            error.field
+        };
+        assert_eq!(field(1.0, 1.0), "initializer.high");
+        assert_eq!(field(f64::NAN, 1.0), "initializer.low");
+        assert_eq!(field(0.0, f64::INFINITY), "initializer.high");
+        assert_eq!(Initializer::Uniform(Bounds { low: -1.0, high: 1.0 }).validate("initializer"), Ok(()));
+    }
+
+    #[test]
     fn biases_are_zero_except_in_pytorch() {
         let bias = |initializer| {
             let draws = Draws { seed: 7, initializer };
@@ -156,7 +214,8 @@ mod tests {
             let bias = draws.bias("conv2.bias", 4096, fans, &Device::flex());
             bias.val().into_data().iter::<f64>().collect::<Vec<_>>()
         };
-        for initializer in [Initializer::GlorotUniform, Initializer::HeUniform, Initializer::HeNormal] {
+        let bounds = Initializer::Uniform(Bounds { low: -1.0, high: 1.0 });
+        for initializer in [Initializer::GlorotUniform, Initializer::HeUniform, Initializer::HeNormal, bounds] {
             assert!(bias(initializer).iter().all(|&x| x == 0.0));
         }
         let bound = 1.0 / 288.0_f64.sqrt();

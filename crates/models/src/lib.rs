@@ -42,13 +42,15 @@ mod vgg;
 mod weights;
 
 pub use activations::{Activations, LayerOutput, UnknownLayer};
-pub use block::{Activation, BatchNormConstants, BatchNormPlacement, ConvBlock, DenseBlock, Head, HeadKind, Kernels};
+pub use block::{
+    Activation, BatchNormConstants, BatchNormPlacement, Bias, ConvBlock, DenseBlock, Head, HeadKind, Kernels,
+};
 pub use cnn1::{Cnn1, Cnn1Config};
 pub use cnn3::{Cnn3, Cnn3Config};
 pub use cnn4::{Cnn4, Cnn4Config};
 pub use dense::{Dense, DenseConfig};
 pub use error::FieldError;
-pub use initializer::Initializer;
+pub use initializer::{Bounds, Initializer};
 pub use model::{Model, ModelConfig};
 pub use slot::Parameter;
 pub use summary::{InputShape, Layer, Summary, Totals};

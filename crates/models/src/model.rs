@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::block::{Block, Kernels};
+use crate::block::{Block, HeadKind, Kernels};
 use crate::initializer::{Draws, Initializer};
 use crate::plan::Blueprint;
 use crate::slot::{Parameter, Slot};
@@ -130,7 +130,17 @@ impl ModelConfig {
         }
     }
 
+    /// How the outputs of the last layer become probabilities.
+    #[must_use]
+    pub fn head(&self) -> HeadKind {
+        match self {
+            Self::Dense(config) => config.head,
+            Self::Cnn1(_) | Self::Cnn3(_) | Self::Cnn4(_) | Self::Vgg(_) | Self::Transfer(_) => HeadKind::Softmax,
+        }
+    }
+
     fn plan(&self, input: InputShape, num_classes: usize) -> Result<Blueprint, FieldError> {
+        self.initializer().validate("initializer")?;
         match self {
             Self::Dense(config) => config.plan(input, num_classes),
             Self::Cnn1(config) => config.plan(input, num_classes),
@@ -189,7 +199,7 @@ impl Model {
         }
     }
 
-    /// Computes the logits.
+    /// Computes the logits; with [`HeadKind::SigmoidSoftmax`], what its `to_logits` makes them of.
     ///
     /// Dropout and the batch's own statistics act on autodiff devices only.
     ///
@@ -206,6 +216,19 @@ impl Model {
             Self::Cnn4(model) => model.forward(images),
             Self::Vgg(model) => model.forward(images),
             Self::Transfer(model) => model.forward(images),
+        }
+    }
+
+    /// How the outputs become probabilities.
+    #[must_use]
+    pub fn head(&self) -> HeadKind {
+        match self {
+            Self::Dense(model) => model.head.kind(),
+            Self::Cnn1(model) => model.head.kind(),
+            Self::Cnn3(model) => model.head.kind(),
+            Self::Cnn4(model) => model.head.kind(),
+            Self::Vgg(model) => model.head.kind(),
+            Self::Transfer(model) => model.head.kind(),
         }
     }
 

@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use kernels::conv::Layout;
 
 use crate::block::{
-    Activation, BlockNames, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig, Head, HeadConfig,
-    HeadKind, KERNEL_SIZE, Op, POOL_SIZE,
+    Activation, Bias, BlockNames, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock, DenseBlockConfig, Head,
+    HeadConfig, HeadKind, KERNEL_SIZE, Op, POOL_SIZE,
 };
 use crate::check;
 use crate::initializer::Draws;
@@ -81,16 +81,21 @@ impl Plan {
         Ok(())
     }
 
+    /// Adds the last layer, with biases, which completes the plan.
+    pub(crate) fn head(self, num_classes: usize, kind: HeadKind) -> Result<Blueprint, FieldError> {
+        self.head_with(num_classes, kind, Bias::On)
+    }
+
     /// Adds the last layer, which completes the plan.
-    pub(crate) fn head(mut self, num_classes: usize, kind: HeadKind) -> Result<Blueprint, FieldError> {
+    pub(crate) fn head_with(mut self, num_classes: usize, kind: HeadKind, bias: Bias) -> Result<Blueprint, FieldError> {
         check::size("num_classes", num_classes)?;
         let in_features = self.shape[0];
-        let name = self.add("num_classes", Op::Head { num_classes, kind })?;
+        let name = self.add("num_classes", Op::Head { num_classes, kind, bias })?;
         Ok(Blueprint {
             summary: Summary { layers: self.layers },
             conv_blocks: self.conv_blocks,
             dense_blocks: self.dense_blocks,
-            head: HeadConfig { in_features, num_classes, kind, name },
+            head: HeadConfig { in_features, num_classes, kind, bias, name },
         })
     }
 
@@ -119,13 +124,13 @@ impl Plan {
                 let parameters = KERNEL_SIZE * KERNEL_SIZE * inputs * channels + channels;
                 ("conv2d 3x3".to_string(), parameters, 0)
             }
-            Op::Linear { features } => {
+            Op::Linear { features, bias } => {
                 let inputs = std::mem::replace(&mut self.shape, vec![features])[0];
-                ("linear".to_string(), inputs * features + features, 0)
+                ("linear".to_string(), inputs * features + bias.count(features), 0)
             }
-            Op::Head { num_classes, kind } => {
+            Op::Head { num_classes, kind, bias } => {
                 let inputs = std::mem::replace(&mut self.shape, vec![num_classes])[0];
-                let parameters = inputs * num_classes + num_classes;
+                let parameters = inputs * num_classes + bias.count(num_classes);
                 (format!("linear, {}", kind.name()), parameters, 0)
             }
             Op::BatchNorm => {
@@ -201,14 +206,14 @@ impl Plan {
 
 /// Multiply-adds for one image: every weight that is not a bias is used once per output pixel.
 fn multiply_adds(op: Op, parameters: usize, output_shape: &[usize]) -> u64 {
-    let (units, pixels) = match op {
+    let (biases, pixels) = match op {
         Op::Conv { channels, .. } => (channels, output_shape[1] * output_shape[2]),
-        Op::Linear { features } => (features, 1),
-        Op::Head { num_classes, .. } => (num_classes, 1),
+        Op::Linear { features, bias } => (bias.count(features), 1),
+        Op::Head { num_classes, bias, .. } => (bias.count(num_classes), 1),
         _ => return 0,
     };
     // Sizes and parameters are capped, so that the product stays below 2⁶².
-    (parameters - units) as u64 * pixels as u64
+    (parameters - biases) as u64 * pixels as u64
 }
 
 /// A complete plan: what a model is initialised from.

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::nn::{BatchNorm, Dropout, DropoutConfig, Initializer as Untouched, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use kernels::Activation as Function;
+use serde::{Deserialize, Serialize};
 
 use super::batch_norm::normalize;
 use super::{Activation, BatchNormConstants, BatchNormPlacement, BlockNames, Kernels, Op, fused};
@@ -11,10 +12,44 @@ use crate::activations::Observer;
 use crate::initializer::{Draws, Fans};
 use crate::slot::{self, Slot};
 
+/// Whether dense layers have biases. A boolean in experiment files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+pub enum Bias {
+    /// One for each unit. `true`.
+    #[default]
+    On,
+    /// None. `false`.
+    Off,
+}
+
+impl Bias {
+    /// Biases of a layer with `units` units.
+    pub(crate) fn count(self, units: usize) -> usize {
+        match self {
+            Self::On => units,
+            Self::Off => 0,
+        }
+    }
+}
+
+impl From<bool> for Bias {
+    fn from(on: bool) -> Self {
+        if on { Self::On } else { Self::Off }
+    }
+}
+
+impl From<Bias> for bool {
+    fn from(bias: Bias) -> Self {
+        bias == Bias::On
+    }
+}
+
 /// Configuration of a [`DenseBlock`].
 #[derive(Debug, Clone)]
 pub(crate) struct DenseBlockConfig {
     pub(crate) features: usize,
+    pub(crate) bias: Bias,
     pub(crate) activation: Activation,
     pub(crate) batch_norm: BatchNormPlacement,
     pub(crate) constants: BatchNormConstants,
@@ -25,10 +60,11 @@ pub(crate) struct DenseBlockConfig {
 }
 
 impl DenseBlockConfig {
-    /// A dense layer with `features` units, ReLU and the given dropout; without batch norm.
+    /// A dense layer with `features` units, biases, ReLU and the given dropout; without batch norm.
     pub(crate) fn new(features: usize, dropout: f64) -> Self {
         Self {
             features,
+            bias: Bias::On,
             activation: Activation::Relu,
             batch_norm: BatchNormPlacement::None,
             constants: BatchNormConstants::default(),
@@ -36,6 +72,11 @@ impl DenseBlockConfig {
             in_features: 0,
             names: BlockNames::default(),
         }
+    }
+
+    pub(crate) fn with_bias(mut self, bias: Bias) -> Self {
+        self.bias = bias;
+        self
     }
 
     pub(crate) fn with_activation(mut self, activation: Activation) -> Self {
@@ -52,7 +93,7 @@ impl DenseBlockConfig {
     /// The operations in their order, which [`DenseBlock::forward`] follows.
     pub(crate) fn ops(&self) -> Vec<Op> {
         let norm = |here| (self.batch_norm == here).then_some(Op::BatchNorm);
-        let linear = Op::Linear { features: self.features };
+        let linear = Op::Linear { features: self.features, bias: self.bias };
         [
             Some(linear),
             norm(BatchNormPlacement::BeforeActivation),
@@ -70,7 +111,7 @@ impl DenseBlockConfig {
     pub(crate) fn init(&self, draws: &Draws, device: &Device) -> DenseBlock {
         let has_norm = self.batch_norm != BatchNormPlacement::None;
         DenseBlock {
-            linear: linear(&self.names.layer, [self.in_features, self.features], draws, device),
+            linear: linear(&self.names.layer, [self.in_features, self.features], self.bias, draws, device),
             norm: has_norm.then(|| self.constants.init(self.features, device)),
             dropout: DropoutConfig::new(self.dropout).init(),
             activation: self.activation,
@@ -82,7 +123,7 @@ impl DenseBlockConfig {
 }
 
 /// Initialises a dense layer from `[inputs, outputs]`, which is also how Burn lays out its weights.
-pub(super) fn linear(name: &str, [inputs, outputs]: [usize; 2], draws: &Draws, device: &Device) -> Linear {
+pub(super) fn linear(name: &str, [inputs, outputs]: [usize; 2], bias: Bias, draws: &Draws, device: &Device) -> Linear {
     let fans = Fans::new(1, inputs, outputs);
     let mut linear = LinearConfig::new(inputs, outputs)
         // Replaced below, before Burn would draw it.
@@ -90,11 +131,14 @@ pub(super) fn linear(name: &str, [inputs, outputs]: [usize; 2], draws: &Draws, d
         .init(device);
     let weight = format!("{name}.weight");
     linear.weight = draws.kernel(&weight, [inputs, outputs], fans, device);
-    linear.bias = Some(draws.bias(&format!("{name}.bias"), outputs, fans, device));
+    linear.bias = match bias {
+        Bias::On => Some(draws.bias(&format!("{name}.bias"), outputs, fans, device)),
+        Bias::Off => None,
+    };
     linear
 }
 
-/// A dense layer with its bias and activation, and as configured: batch norm and dropout.
+/// A dense layer with its activation, and as configured: bias, batch norm and dropout.
 #[derive(Module, Debug)]
 pub struct DenseBlock {
     /// The dense layer.
@@ -124,7 +168,9 @@ impl DenseBlock {
     /// - output: `[batch, features]`
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        if self.kernels.cover(&x.device()) { self.fused(x) } else { self.finish(self.linear.forward(x)) }
+        // The kernels know layers with biases.
+        let is_known = self.linear.bias.is_some() && self.kernels.cover(&x.device());
+        if is_known { self.fused(x) } else { self.finish(self.linear.forward(x)) }
     }
 
     /// Everything up to the batch norm in one kernel where the activation is a ReLU, else the dense layer alone; what is

@@ -5,7 +5,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use models::{DenseConfig, HeadKind, ModelConfig};
 
-use crate::{FASHION, a4, cnn1, cnn3, cnn4, every_kind, images, values};
+use crate::{FASHION, a4, cnn1, cnn3, cnn4, every_kind, images, scratch, values};
 
 #[test]
 fn dropout_acts_on_autodiff_devices_only() {
@@ -58,6 +58,24 @@ fn sigmoid_heads_stay_finite_for_large_outputs() {
     // Raw pixels times a thousand: |z| in the tens of thousands.
     let images = images(4, FASHION, &Device::flex()).mul_scalar(255_000.0);
     assert!(values(model.forward(images)).iter().all(|x| x.is_finite()));
+}
+
+#[test]
+fn a_softmax_over_sigmoids_leaves_every_class_some_probability() {
+    let model = scratch().init_seeded(FASHION, 10, 5);
+    assert_eq!(model.head(), HeadKind::SigmoidSoftmax);
+    // The highest and the lowest outputs that there are: one sigmoid at 1, nine at 0.
+    let mut outputs = [-1e30, -1e30, 1e30, -1e30, -1e30, -1e30, -1e30, -1e30, -1e30, -1e30];
+    model.head().to_logits(&mut outputs);
+    let probabilities = values(softmax(Tensor::<1>::from_floats(outputs, &Device::flex()), 0));
+    let e = std::f32::consts::E;
+    for (class, found) in probabilities.into_iter().enumerate() {
+        let expected = if class == 2 { e / (e + 9.0) } else { 1.0 / (e + 9.0) };
+        assert!((found - expected).abs() < 1e-6, "{class}: {found}, expected {expected}");
+    }
+    let mut outputs = [0.0, 3.0_f32.ln()];
+    HeadKind::SigmoidSoftmax.to_logits(&mut outputs);
+    assert!((outputs[0] - 0.5).abs() < 1e-7 && (outputs[1] - 0.75).abs() < 1e-7, "{outputs:?}");
 }
 
 #[test]

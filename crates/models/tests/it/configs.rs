@@ -1,11 +1,12 @@
 //! Configurations as experiment files write them, and what is said about bad ones.
 
 use models::{
-    BatchNormConstants, Cnn1Config, Cnn3Config, Cnn4Config, DenseConfig, InputShape, ModelConfig, VggConfig, VggVariant,
+    BatchNormConstants, Bias, Cnn1Config, Cnn3Config, Cnn4Config, DenseConfig, InputShape, ModelConfig, VggConfig,
+    VggVariant,
 };
 use serde_json::json;
 
-use crate::{FASHION, every_kind};
+use crate::{FASHION, every_kind, scratch};
 
 #[test]
 fn configurations_survive_a_round_trip() {
@@ -47,8 +48,18 @@ fn settings_are_written_as_in_the_documentation() {
     let ModelConfig::Dense(config) = config else {
         panic!("expected dense, found {config:?}");
     };
+    assert_eq!(config.bias, Bias::On);
     let constants = BatchNormConstants { epsilon: 1e-5, momentum: 0.9 };
     assert_eq!(config.batch_norm_constants, constants);
+    let config: ModelConfig = serde_json::from_value(json!({ "dense": {
+        "hidden_sizes": [50],
+        "bias": false,
+        "activation": "sigmoid",
+        "head": "sigmoid_softmax",
+        "initializer": { "uniform": { "low": -1.0, "high": 1.0 } },
+    }}))
+    .unwrap();
+    assert_eq!(config, scratch());
     let config: ModelConfig = serde_json::from_value(json!({ "vgg": { "variant": "vgg16" } })).unwrap();
     let expected = VggConfig { variant: Some(VggVariant::Vgg16), ..VggConfig::default() };
     assert_eq!(config, ModelConfig::Vgg(expected));
@@ -97,6 +108,11 @@ fn errors_name_the_field_and_what_was_found() {
         json!({ "cnn4": { "batch_norm_constants": { "momentum": 1.5 } } }),
         FASHION,
         "batch_norm_constants.momentum: must be between 0 and 1, found 1.5",
+    );
+    check(
+        json!({ "cnn1": { "initializer": { "uniform": { "low": 1.0, "high": 0.5 } } } }),
+        FASHION,
+        "initializer.high: must be above low, 1, found 0.5",
     );
     check(
         json!({ "cnn3": {} }),

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use models::{DenseConfig, HeadKind, InputShape, ModelConfig, Totals, VggConfig, VggVariant};
 
-use crate::{FASHION, a4, cnn1, cnn3, cnn4, dense, every_kind, images, vgg_small};
+use crate::{FASHION, a4, cnn1, cnn3, cnn4, dense, every_kind, images, scratch, vgg_small};
 
 fn totals(config: &ModelConfig) -> Totals {
     config.summary(FASHION, 10).unwrap().totals()
@@ -18,6 +18,7 @@ fn counts_are_the_published_ones() {
         assert_eq!(found, (parameters, non_trainable), "{config:?}");
         assert_eq!(totals.trainable, parameters - non_trainable);
     };
+    check(&scratch(), 39_700, 0);
     check(&dense(&[128]), 101_770, 0);
     check(&dense(&[300, 100, 100, 100]), 286_810, 0);
     check(&a4(HeadKind::Softmax), 105_130, 105_130 - 104_778);
@@ -89,6 +90,12 @@ fn modules_hold_what_their_summaries_say() {
         assert_eq!(logits.dims(), [2, 7], "{config:?}");
         assert_eq!(summary.layers.last().unwrap().output_shape, [7]);
     }
+}
+
+#[test]
+fn layers_without_biases_cost_what_they_hold() {
+    let totals = totals(&scratch());
+    assert_eq!(totals.multiply_adds, totals.parameters as u64);
 }
 
 #[test]

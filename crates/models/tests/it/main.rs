@@ -14,8 +14,8 @@ mod weights;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use models::{
-    Activation, BatchNormPlacement, Cnn1Config, Cnn3Config, Cnn4Config, DenseConfig, HeadKind, InputShape, Model,
-    ModelConfig, Reduction, VggConfig, VggVariant,
+    Activation, BatchNormPlacement, Bias, Bounds, Cnn1Config, Cnn3Config, Cnn4Config, DenseConfig, HeadKind,
+    Initializer, InputShape, Model, ModelConfig, Reduction, VggConfig, VggVariant,
 };
 
 const FASHION: InputShape = InputShape { channels: 1, height: 28, width: 28 };
@@ -27,6 +27,18 @@ fn a4(head: HeadKind) -> ModelConfig {
         dropout: 0.3,
         batch_norm: BatchNormPlacement::AfterDropout,
         head,
+        ..DenseConfig::default()
+    })
+}
+
+/// A0's network: one hidden layer, sigmoids, no biases.
+fn scratch() -> ModelConfig {
+    ModelConfig::Dense(DenseConfig {
+        hidden_sizes: vec![50],
+        bias: Bias::Off,
+        activation: Activation::Sigmoid,
+        head: HeadKind::SigmoidSoftmax,
+        initializer: Initializer::Uniform(Bounds { low: -1.0, high: 1.0 }),
         ..DenseConfig::default()
     })
 }
@@ -59,6 +71,8 @@ fn every_kind() -> Vec<(ModelConfig, InputShape)> {
         (a4(HeadKind::Softmax), FASHION),
         (a4(HeadKind::Sigmoid), FASHION),
         (dense(&[]), FASHION),
+        (scratch(), FASHION),
+        (ModelConfig::Dense(DenseConfig { bias: Bias::Off, ..DenseConfig::default() }), FASHION),
         (cnn1(), FASHION),
         (cnn3(), FASHION),
         (cnn3(), colour),

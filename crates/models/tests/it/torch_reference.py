@@ -41,11 +41,11 @@ class Dense(nn.Module):
         self.config = config
         self.depth = len(config["hidden_sizes"])
         for i, size in enumerate(config["hidden_sizes"], start=1):
-            self.add_module(f"dense{i}", nn.Linear(pixels, size))
+            self.add_module(f"dense{i}", nn.Linear(pixels, size, bias=config["bias"]))
             if config["batch_norm"] != "none":
                 self.add_module(f"bn{i}", nn.BatchNorm1d(size, **constants(config)))
             pixels = size
-        self.head = nn.Linear(pixels, num_classes)
+        self.head = nn.Linear(pixels, num_classes, bias=config["bias"])
 
     def forward(self, x):
         x = torch.flatten(x, 1)
