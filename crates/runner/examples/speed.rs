@@ -23,6 +23,7 @@ use runner::{
     error::Error,
     evaluate::evaluate,
     experiment::{self, Augmentation, Experiment, Overrides, Phase},
+    loss::Loss,
     pipeline::{self, TrainingData},
     train::{self, Event, PhaseLoaders, State},
 };
@@ -178,7 +179,7 @@ fn inference(experiment: &Experiment) -> Result<(), Error> {
     let backend = backend::select(experiment.training.backend)?;
     let files = pipeline::locate(&experiment.data, LocateOptions::default())?;
     let data = TrainingData::load(&files, &experiment.data)?;
-    let (test, loader) = pipeline::test_data(&files, experiment, &data.normalizer)?;
+    let (test, loader) = pipeline::test_data(&files, experiment, &data)?;
     let model = experiment
         .model
         .init_seeded(data.input_shape(), data.dataset.num_classes(), experiment.training.seed)
@@ -186,7 +187,7 @@ fn inference(experiment: &Experiment) -> Result<(), Error> {
     let model = burn::module::Module::fork(model, &backend.device);
     let Some(mut stopwatch) = Stopwatch::new() else { return Ok(()) };
     loop {
-        let _ = evaluate(&model, &loader, 0, &backend.device);
+        let _ = evaluate(&model, &loader, 0, &backend.device, &Loss::evaluation(experiment));
         if stopwatch.lap(test.len()).is_none() {
             return Ok(());
         }

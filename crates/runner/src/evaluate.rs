@@ -2,10 +2,11 @@
 
 use burn::tensor::Device;
 use data::Loader;
-use models::Model;
+use models::{HeadKind, Model};
 
 use crate::{
     error::Error,
+    loss::Loss,
     metrics::{Confusion, Tally, argmax, log_softmax},
 };
 
@@ -14,7 +15,9 @@ use crate::{
 pub struct Predictions {
     /// Width of a row of `logits`.
     pub num_classes: usize,
-    /// `[samples, num_classes]`, row-major.
+    /// How the model's outputs become probabilities.
+    pub head: HeadKind,
+    /// What the model returned: `[samples, num_classes]`, row-major.
     pub logits: Vec<f32>,
     /// True class of every sample.
     pub targets: Vec<u8>,
@@ -30,7 +33,17 @@ impl Predictions {
 
     /// The class probabilities of every sample.
     pub fn probabilities(&self) -> impl Iterator<Item = Vec<f64>> {
-        self.logits.chunks_exact(self.num_classes).map(|row| log_softmax(row).into_iter().map(f64::exp).collect())
+        self.logits.chunks_exact(self.num_classes).map(|row| probabilities(self.head, row))
+    }
+
+    /// The class probabilities of one sample.
+    ///
+    /// # Panics
+    ///
+    /// If there is no sample `index`.
+    #[must_use]
+    pub fn probabilities_of(&self, index: usize) -> Vec<f64> {
+        probabilities(self.head, &self.logits[index * self.num_classes..][..self.num_classes])
     }
 
     /// Counts of true and predicted classes.
@@ -49,9 +62,9 @@ impl Predictions {
 ///
 /// Never.
 #[must_use]
-pub fn evaluate(model: &Model, loader: &Loader, epoch: u64, device: &Device) -> Predictions {
+pub fn evaluate(model: &Model, loader: &Loader, epoch: u64, device: &Device, loss: &Loss) -> Predictions {
     let never = &mut || Ok(());
-    evaluate_watched(model, loader, epoch, device, never).expect("nothing else ends an evaluation")
+    evaluate_watched(model, loader, epoch, device, loss, never).expect("nothing else ends an evaluation")
 }
 
 /// As [`evaluate`], with a word after every batch.
@@ -64,20 +77,27 @@ pub fn evaluate_watched(
     loader: &Loader,
     epoch: u64,
     device: &Device,
+    loss: &Loss,
     after_batch: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<Predictions, Error> {
-    let mut predictions =
-        Predictions { num_classes: 0, logits: Vec::new(), targets: Vec::new(), tally: Tally::default() };
+    let (head, tally) = (model.head(), Tally::default());
+    let mut predictions = Predictions { num_classes: 0, head, logits: Vec::new(), targets: Vec::new(), tally };
     for batch in loader.epoch(epoch, device) {
         let logits = model.forward(batch.images);
         predictions.num_classes = logits.dims()[1];
         let logits = host(logits);
-        predictions.tally.add(&logits, &batch.labels, 0.0);
+        predictions.tally.add(&logits, &batch.labels, |row, target| loss.of_sample(row, target));
         predictions.logits.extend_from_slice(&logits);
         predictions.targets.extend_from_slice(&batch.labels);
         after_batch()?;
     }
     Ok(predictions)
+}
+
+fn probabilities(head: HeadKind, outputs: &[f32]) -> Vec<f64> {
+    let mut logits = outputs.to_vec();
+    head.to_logits(&mut logits);
+    log_softmax(&logits).into_iter().map(f64::exp).collect()
 }
 
 /// Copies logits to the host, waiting for the device.

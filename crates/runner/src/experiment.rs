@@ -14,6 +14,7 @@ mod de;
 mod document;
 mod error;
 mod extends;
+mod loss;
 mod node;
 mod optimizer;
 mod origin;
@@ -22,6 +23,7 @@ mod parse;
 mod paths;
 mod phase;
 mod pretrained;
+mod reported;
 mod resolved;
 mod schedule;
 mod ser;
@@ -30,6 +32,7 @@ mod sweep;
 mod tests;
 mod training;
 mod write;
+mod xor;
 
 use std::path::Path;
 
@@ -37,17 +40,20 @@ use serde::Serialize;
 
 pub(crate) use self::de::nearest;
 pub use self::{
-    data_config::DataConfig,
+    data_config::{DataConfig, NormalizeFit, TestPart},
     error::{ConfigError, Problem},
+    loss::{BinaryCrossEntropy, CrossEntropy, Loss, Monitor, Reduction},
     optimizer::{Adam, AdamW, Optimizer, Sgd},
     origin::{Origin, Position, Source},
     overrides::Overrides,
     phase::{Augmentation, Phase},
     pretrained::PretrainedWeights,
+    reported::{Reported, Seconds},
     resolved::{Origins, Resolved},
     schedule::{AfterWarmup, Cosine, OneCycle, Schedule, Step, Warmup},
     sweep::{Bound, Direction, Domain, Parameters, Range, Scale, Sweep, SweepKind},
     training::{BackendName, Checkpoint, EarlyStopping, GradientClipping, Limit, Metric, Select, Shuffle, Training},
+    xor::{ResolvedXor, Xor, XorTraining},
 };
 
 /// One experiment: everything that decides what a run does. Only [`load`] makes one, so its values are
@@ -63,6 +69,8 @@ pub struct Experiment {
     pub data: DataConfig,
     /// The network.
     pub model: models::ModelConfig,
+    /// What training makes small.
+    pub loss: Loss,
     /// The update rule.
     pub optimizer: Optimizer,
     /// How the learning rate goes.
@@ -76,6 +84,8 @@ pub struct Experiment {
     pub phases: Vec<Phase>,
     /// A search among settings; the rest is then what its trials have in common.
     pub sweep: Option<Sweep>,
+    /// What a publication says that comes out.
+    pub reported: Option<Reported>,
 }
 
 /// Reads an experiment file and everything that it extends, and applies the command line.
@@ -89,6 +99,9 @@ pub struct Experiment {
 /// `extends`, an unknown or missing key, a wrong type, values out of range or at odds with each other.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Resolved, ConfigError> {
     let extends::Merged { mut node, root } = extends::read(path)?;
+    if xor::is_meant(&node) {
+        return Err(xor::refusal(&node, path).into());
+    }
     overrides.apply(&mut node)?;
     let document = de::from_node(node.clone())?;
     let origins = Origins::new(node);
@@ -98,4 +111,33 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Resolved, ConfigError>
         resolved.cap_epochs(max)?;
     }
     Ok(resolved)
+}
+
+/// Reads a file that says `kind = "xor"`; none for any other, whatever it holds.
+///
+/// # Errors
+///
+/// As [`load`], for a file of that kind or one that cannot be read.
+pub fn load_xor(path: &Path, overrides: &Overrides) -> Result<Option<ResolvedXor>, ConfigError> {
+    let extends::Merged { node, .. } = extends::read(path)?;
+    if xor::is_meant(&node) { xor::load(node, overrides).map(Some) } else { Ok(None) }
+}
+
+/// Reads nothing but the `[reported]` table of an experiment file, whatever else the file holds.
+///
+/// # Errors
+///
+/// [`ConfigError`] for a file that cannot be read, or a table with unknown keys, wrong types or values out of
+/// range.
+pub fn reported(path: &Path) -> Result<Option<Reported>, ConfigError> {
+    let extends::Merged { node, .. } = extends::read(path)?;
+    let Some(table) = node.child("reported").cloned() else { return Ok(None) };
+    let reported: Reported = de::from_node(table)?;
+    let mut checks = checks::Checks::default();
+    reported.check(&mut checks);
+    let found = checks.into_found();
+    if found.is_empty() {
+        return Ok(Some(reported));
+    }
+    Err(resolved::problems(&Origins::new(node), &found))
 }

@@ -1,7 +1,7 @@
 //! From an experiment file to a run directory: the only crate that knows all the others.
 //!
-//! Imports point one way, but that `error` wraps the error of `experiment`: `error`, `interrupt` ← `metrics` ←
-//! `experiment` ← `backend` ← `train`, `evaluate` ← `transfer`, `run_dir`, `provenance`, `progress`, `tables` ←
+//! Imports point one way, but that `error` wraps the error of `experiment`: `error`, `interrupt` ← `metrics`, `xor` ←
+//! `experiment` ← `backend`, `optimizer` ← `loss`, `train`, `evaluate` ← `transfer`, `run_dir`, `provenance`, `progress`, `tables` ←
 //! `checkpoint`, `report` ← `trip`, `figures` ← `cli`. The binary is [`cli::main`].
 
 pub mod backend;
@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod experiment;
 pub mod figures;
 pub mod interrupt;
+pub mod loss;
 pub mod metrics;
 pub mod optimizer;
 pub mod pipeline;
@@ -25,3 +26,4 @@ pub mod tables;
 pub mod train;
 pub mod transfer;
 pub mod trip;
+pub mod xor;

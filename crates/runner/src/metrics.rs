@@ -4,11 +4,13 @@
 
 mod classes;
 pub(crate) mod exact;
+mod mean;
 mod row;
 mod spread;
 mod tally;
 
 pub use classes::{ClassScores, Confusion};
+pub use mean::Mean;
 pub use row::EpochRow;
 pub use spread::Spread;
 pub use tally::{Tally, argmax, log_softmax};

@@ -127,6 +127,22 @@ pub fn clip_global_norm<M: Module>(model: &M, mut gradients: GradientsParams, ma
     gradients
 }
 
+/// Σw² over all parameters.
+#[must_use]
+pub fn squared_weights<M: Module>(model: &M) -> f64 {
+    let mut weights = SquaredWeights(0.0);
+    model.visit(&mut weights);
+    weights.0
+}
+
+struct SquaredWeights(f64);
+
+impl ModuleVisitor for SquaredWeights {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0 += param.val().inner().square().sum().into_scalar::<f64>();
+    }
+}
+
 struct SquaredNorm<'a> {
     gradients: &'a GradientsParams,
     sum: f64,

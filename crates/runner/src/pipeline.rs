@@ -11,7 +11,7 @@ use models::InputShape;
 
 use crate::{
     error::Error,
-    experiment::{Augmentation, DataConfig, Experiment, Phase, Shuffle},
+    experiment::{Augmentation, DataConfig, Experiment, NormalizeFit, Phase, Shuffle, TestPart},
     train::PhaseLoaders,
 };
 
@@ -26,6 +26,8 @@ pub struct TrainingData {
     pub valid: Vec<usize>,
     /// Fitted on those that train.
     pub normalizer: Arc<Normalizer>,
+    /// What validation images are scaled by: the same, unless the experiment fits each part on its own.
+    pub valid_normalizer: Arc<Normalizer>,
     input: InputShape,
     features: Option<Arc<Features>>,
 }
@@ -70,14 +72,19 @@ impl TrainingData {
             split.train.truncate(limit);
             split.valid.truncate(limit);
         }
-        let normalizer = config.normalize.fit(&dataset, &split.train);
+        let normalizer = Arc::new(config.normalize.fit(&dataset, &split.train));
+        let valid_normalizer = match config.normalize_fit {
+            NormalizeFit::Train => Arc::clone(&normalizer),
+            NormalizeFit::EachPart => Arc::new(config.normalize.fit(&dataset, &split.valid)),
+        };
         let files_shape = InputShape { channels: dataset.channels(), height: dataset.height(), width: dataset.width() };
         Ok(Self {
             input: config.prepared_shape(files_shape),
             dataset,
             train: split.train,
             valid: split.valid,
-            normalizer: Arc::new(normalizer),
+            normalizer,
+            valid_normalizer,
             features: None,
         })
     }
@@ -133,21 +140,22 @@ impl TrainingData {
                 valid: (!self.valid.is_empty()).then(|| loader((trains..all).collect(), valid)),
             };
         }
-        let loader = |indices: &[usize], augmenter, config| {
-            image_loader(&self.dataset, indices.to_vec(), &self.normalizer, augmenter, &experiment.data, config)
+        let loader = |indices: &[usize], normalizer: &Arc<Normalizer>, augmenter, config| {
+            image_loader(&self.dataset, indices.to_vec(), normalizer, augmenter, &experiment.data, config)
         };
         PhaseLoaders {
-            train: loader(&self.train, self.augmenter(experiment, phase), train),
+            train: loader(&self.train, &self.normalizer, self.augmenter(experiment, phase), train),
             valid: (!self.valid.is_empty()).then(|| {
                 // Validation stays as it is unless the experiment asks otherwise.
                 let augmenter = experiment.augment.valid.then(|| self.augmenter(experiment, phase)).flatten();
-                loader(&self.valid, augmenter, valid)
+                loader(&self.valid, &self.valid_normalizer, augmenter, valid)
             }),
         }
     }
 }
 
-/// Reads the test part, for the one time that it is read.
+/// Reads the test part, for the one time that it is read; or takes the validation part, where the experiment
+/// says that this is what is tested.
 ///
 /// # Errors
 ///
@@ -155,15 +163,26 @@ impl TrainingData {
 pub fn test_data(
     files: &DataFiles,
     experiment: &Experiment,
-    normalizer: &Arc<Normalizer>,
+    training: &TrainingData,
 ) -> Result<(Arc<Dataset>, Loader), Error> {
-    let mut dataset = files.load(Part::Test)?;
+    let mut dataset = match experiment.data.test {
+        TestPart::Test => files.load(Part::Test)?,
+        TestPart::Valid => training.dataset.subset(&training.valid),
+    };
+    let normalizer = match (experiment.data.test, experiment.data.normalize_fit) {
+        (TestPart::Valid, _) => Arc::clone(&training.valid_normalizer),
+        (TestPart::Test, NormalizeFit::Train) => Arc::clone(&training.normalizer),
+        (TestPart::Test, NormalizeFit::EachPart) => {
+            let all: Vec<usize> = (0..dataset.len()).collect();
+            Arc::new(experiment.data.normalize.fit(&dataset, &all))
+        }
+    };
     if let Some(limit) = experiment.data.test_samples {
         dataset = dataset.truncated(limit);
     }
     let dataset = Arc::new(dataset);
     let indices = (0..dataset.len()).collect();
-    let loader = image_loader(&dataset, indices, normalizer, None, &experiment.data, eval_config(experiment));
+    let loader = image_loader(&dataset, indices, &normalizer, None, &experiment.data, eval_config(experiment));
     Ok((dataset, loader))
 }
 

@@ -166,6 +166,7 @@ mod tests {
             train_seconds: 2.0,
             valid_seconds: 0.5,
             images_per_second: 1234.5,
+            train_error: None,
         }
     }
 

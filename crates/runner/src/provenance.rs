@@ -61,6 +61,18 @@ impl Environment {
     /// Looks around.
     #[must_use]
     pub fn gather(experiment: &Path, backend: &Backend, files: &DataFiles) -> Self {
+        Self {
+            adapter: backend.adapter.clone(),
+            data_set: files.name.clone(),
+            data_origin: files.origin().to_string(),
+            data: files.files().iter().map(record).collect(),
+            ..Self::without_data(experiment, &backend.name.to_string())
+        }
+    }
+
+    /// Looks around for an experiment that reads no data files.
+    #[must_use]
+    pub fn without_data(experiment: &Path, backend: &str) -> Self {
         let folder = experiment.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Self {
             command: command(),
@@ -71,11 +83,11 @@ impl Environment {
             platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
             cpu: cpu_name(),
             threads: rayon::current_num_threads(),
-            backend: backend.name.to_string(),
-            adapter: backend.adapter.clone(),
-            data_set: files.name.clone(),
-            data_origin: files.origin().to_string(),
-            data: files.files().iter().map(record).collect(),
+            backend: backend.to_owned(),
+            adapter: None,
+            data_set: "none".to_owned(),
+            data_origin: "none".to_owned(),
+            data: Vec::new(),
             features: None,
             fingerprint: None,
         }

@@ -46,6 +46,9 @@ pub fn draw(run: &RunDir, formats: Formats) -> Result<Vec<PathBuf>, Error> {
         add("loss", &curves::loss(&name, &rows, best))?;
         add("accuracy", &curves::accuracy(&name, &rows, best))?;
         add("history", &curves::history(&name, &rows))?;
+        if let Some(error) = curves::error(&name, &rows) {
+            add("error", &error)?;
+        }
     }
     if let Some(summary) = &summary {
         add("class_report", &scores::class_report(&name, summary))?;

@@ -193,6 +193,15 @@ impl RunDir {
         self.write(files::WEIGHTS, safetensors)
     }
 
+    /// Writes what a network without images has learnt: its rows, outputs and weights.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn write_learnt(&self, learnt: &impl Serialize) -> Result<(), Error> {
+        self.write_json(files::LEARNT, learnt)
+    }
+
     /// Writes the pixels that galleries show, so that they can be drawn again without the data set.
     ///
     /// # Errors

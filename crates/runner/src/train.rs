@@ -21,6 +21,7 @@ use crate::{
     error::Error,
     evaluate::evaluate_watched,
     experiment::{Experiment, Phase, Select},
+    loss::Loss,
     metrics::EpochRow,
 };
 
@@ -155,8 +156,9 @@ fn epoch(
 ) -> Result<(), Error> {
     let unvalidated = trainer.epoch(state, &phase.name, &loaders.train, observe)?;
     let snapshot = state.model().valid();
-    let row =
-        validated(unvalidated, &snapshot, loaders.valid.as_ref(), device, &mut || observe(Event::Validating(state)))?;
+    let row = validated(unvalidated, &snapshot, loaders.valid.as_ref(), trainer, device, &mut || {
+        observe(Event::Validating(state))
+    })?;
     // Weights that are no numbers are the best by nothing.
     let is_sound = row.valid_loss.is_none_or(f64::is_finite);
     let rank = if is_sound { state.selection.offer(&row, snapshot) } else { Rank::Other };
@@ -177,12 +179,14 @@ fn validated(
     row: EpochRow,
     model: &Model,
     valid: Option<&Loader>,
+    trainer: &epoch::Trainer<'_>,
     device: &Device,
     after_batch: &mut dyn FnMut() -> Result<(), Error>,
 ) -> Result<EpochRow, Error> {
     let Some(loader) = valid else { return Ok(row) };
     let start = Instant::now();
-    let tally = evaluate_watched(model, loader, row.epoch as u64, device, after_batch)?.tally;
+    let loss = Loss::evaluation(trainer.experiment);
+    let tally = evaluate_watched(model, loader, row.epoch as u64, device, &loss, after_batch)?.tally;
     Ok(EpochRow {
         valid_loss: Some(tally.loss()),
         valid_accuracy: Some(tally.accuracy()),

@@ -13,7 +13,7 @@ mod weights;
 use std::{path::PathBuf, sync::Arc};
 
 use burn::tensor::Device;
-use data::{DataFiles, Dataset, Features, Loader, LocateOptions, Normalizer, Part};
+use data::{DataFiles, Dataset, Features, Loader, LocateOptions, Part};
 use models::{InputShape, ModelConfig, TransferConfig};
 use serde::Serialize;
 
@@ -132,15 +132,15 @@ pub fn test_data(
     base: Option<&FrozenBase>,
     files: &DataFiles,
     experiment: &Experiment,
-    normalizer: &Arc<Normalizer>,
+    training: &TrainingData,
     observe: &mut Observer<'_>,
 ) -> Result<(Arc<Dataset>, Loader), Error> {
-    let Some(base) = base else { return pipeline::test_data(files, experiment, normalizer) };
+    let Some(base) = base else { return pipeline::test_data(files, experiment, training) };
     // Chunks are whole in the cache, so the data set is cut to size behind them.
     let whole = Arc::new(files.load(Part::Test)?);
     let len = experiment.data.test_samples.map_or(whole.len(), |limit| limit.min(whole.len()));
     let wanted: Vec<usize> = (0..len).collect();
-    let images = Images::new(Part::Test, &whole, normalizer, &experiment.data);
+    let images = Images::new(Part::Test, &whole, &training.normalizer, &experiment.data);
     let features = base.features(&images, &wanted, observe)?;
     let dataset = Arc::new(Arc::unwrap_or_clone(whole).truncated(len));
     let loader = Loader::of_features(Arc::new(features), wanted, pipeline::eval_config(experiment));

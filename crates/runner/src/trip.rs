@@ -7,6 +7,7 @@ mod departure;
 mod outcome;
 mod saver;
 mod status;
+pub mod xor;
 
 use std::{path::Path, thread, time::Instant};
 
@@ -24,6 +25,7 @@ use crate::{
     evaluate::evaluate_watched,
     experiment::{self, BackendName, Experiment, Overrides, Resolved},
     interrupt::Watch,
+    loss::Loss,
     pipeline::{self, TrainingData},
     progress::Display,
     provenance::{self, Environment, Fingerprint},
@@ -283,15 +285,15 @@ impl Trip<'_> {
         display.finish();
 
         let test_start = Instant::now();
-        let (test, loader) =
-            transfer::test_data(base.as_ref(), files, experiment, &data.normalizer, &mut |extraction| {
-                display.extraction(extraction);
-                saver.stop_if_asked(&trained.state, &log)
-            })?;
-        display.finish();
-        let predictions = evaluate_watched(&trained.model, &loader, 0, &backend.device, &mut || {
+        let (test, loader) = transfer::test_data(base.as_ref(), files, experiment, data, &mut |extraction| {
+            display.extraction(extraction);
             saver.stop_if_asked(&trained.state, &log)
         })?;
+        display.finish();
+        let predictions =
+            evaluate_watched(&trained.model, &loader, 0, &backend.device, &Loss::evaluation(experiment), &mut || {
+                saver.stop_if_asked(&trained.state, &log)
+            })?;
         let loss = predictions.tally.loss();
         if !loss.is_finite() {
             // The weights grew beyond use in the very last steps: nothing here is worth keeping but an earlier best.

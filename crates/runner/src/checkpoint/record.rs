@@ -137,6 +137,7 @@ mod tests {
             train_seconds: 1.0,
             valid_seconds: 0.0,
             images_per_second: 1.0,
+            train_error: None,
         };
         (1..=count).map(row).collect()
     }

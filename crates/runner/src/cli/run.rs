@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    experiment::{self, Overrides, Resolved},
+    experiment::{self, Overrides, Resolved, ResolvedXor},
     progress::Display,
     report,
     run_dir::{Existing, RunDir, latest_unfinished},
@@ -56,10 +56,13 @@ pub(super) fn use_threads(threads: NonZeroUsize) -> Result<(), Error> {
 }
 
 fn one(path: &Path, arguments: &RunArguments) -> Result<(), Error> {
-    let mut resolved = experiment::load(path, &overrides(arguments))?;
     if let Some(name) = &arguments.run_name {
         check_run_name(name)?;
     }
+    if let Some(resolved) = experiment::load_xor(path, &overrides(arguments))? {
+        return exclusive_or(path, &resolved, arguments);
+    }
+    let mut resolved = experiment::load(path, &overrides(arguments))?;
     if arguments.dry_run {
         show::dry_run(&resolved)?;
         return match &resolved.experiment.sweep {
@@ -147,6 +150,28 @@ fn unfinished(resolved: &Resolved, run_name: Option<&str>, arguments: &RunArgume
 
 fn changes(accept: bool) -> Changes {
     if accept { Changes::Accept } else { Changes::Refuse }
+}
+
+/// Runs a file of `kind = "xor"`, which needs neither data nor a backend, and whose start is fixed.
+fn exclusive_or(path: &Path, resolved: &ResolvedXor, arguments: &RunArguments) -> Result<(), Error> {
+    if arguments.dry_run {
+        return super::answer(&resolved.annotated_toml());
+    }
+    let display = Display::new(arguments.progress);
+    let ignored = [("--backend", arguments.backend.is_some()), ("--seed", arguments.seed.is_some())];
+    for (flag, _) in ignored.iter().filter(|(_, given)| *given) {
+        display.say(&format!("{}: {flag} changes nothing here", path.display()));
+    }
+    let request = trip::xor::Request {
+        resolved,
+        source: path,
+        results_dir: &arguments.results_dir,
+        run_name: arguments.run_name.as_deref(),
+        existing: if arguments.force { Existing::MoveAside } else { Existing::Keep },
+        formats: formats(arguments),
+    };
+    let Finished { run, summary, seconds } = trip::xor::run(&request, &display)?;
+    report_on(&Ended { run, summary, reused: false }, seconds, &display, arguments.json)
 }
 
 /// Says how a run has ended, to a person and to a script.

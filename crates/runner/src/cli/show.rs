@@ -4,10 +4,14 @@ use std::{fs, path::Path};
 
 use crate::{
     error::Error,
-    experiment::{self, Experiment, Overrides, Resolved},
+    experiment::{self, ConfigError, Experiment, Overrides, Resolved, ResolvedXor},
     run_dir::{RunDir, State, Status},
     tables,
+    xor::Weights,
 };
+
+/// The network of files of `kind = "xor"`.
+const XOR_MODEL: &str = "2-3-1";
 
 /// Prints the resolved configuration, where each value came from, and the model.
 pub(super) fn dry_run(resolved: &Resolved) -> Result<(), Error> {
@@ -17,6 +21,9 @@ pub(super) fn dry_run(resolved: &Resolved) -> Result<(), Error> {
 
 /// Prints the model of an experiment.
 pub(super) fn summary(path: &Path, set: &[String]) -> Result<(), Error> {
+    if experiment::load_xor(path, &Overrides::default())?.is_some() {
+        return super::answer(&format!("{XOR_MODEL}: {} parameters", Weights::COUNT));
+    }
     print_model(&experiment::load(path, &Overrides { set: set.to_vec(), ..Overrides::default() })?)
 }
 
@@ -46,25 +53,26 @@ pub(super) fn list(folder: &Path, results: &Path) -> Result<(), Error> {
     let mut table =
         tables::plain(&["experiment", "model", "parameters", "epochs", "last run", "test accuracy", "about"], 2);
     for path in &paths {
-        let experiment = match experiment::load(path, &Overrides::default()) {
-            Ok(resolved) => resolved.experiment,
-            Err(error) => {
-                super::complain(error.into());
-                continue;
+        match listed(path) {
+            Ok(it) => {
+                let last = RunDir::open(&results.join(&it.name).join("latest")).ok();
+                let standing = last.as_ref().and_then(|run| run.status().ok()).map(|it| standing(&it));
+                let standing = standing.unwrap_or_else(|| "–".to_owned());
+                let summary = last.and_then(|run| run.summary().ok().flatten());
+                let accuracy = summary.map_or_else(|| "–".to_owned(), |it| format!("{:.4}", it.test_accuracy));
+                let path = path.display().to_string();
+                table.add_row([
+                    path,
+                    it.model,
+                    it.parameters,
+                    it.epochs.to_string(),
+                    standing,
+                    accuracy,
+                    it.description,
+                ]);
             }
-        };
-        let last = RunDir::open(&results.join(&experiment.name).join("latest")).ok();
-        let standing = last.as_ref().and_then(|run| run.status().ok()).map(|it| standing(&it));
-        let accuracy = last.and_then(|run| run.summary().ok().flatten()).map(|it| format!("{:.4}", it.test_accuracy));
-        table.add_row([
-            path.display().to_string(),
-            experiment.model.name().to_owned(),
-            parameters(&experiment),
-            experiment.phases.iter().map(|phase| phase.epochs).sum::<usize>().to_string(),
-            standing.unwrap_or_else(|| "–".to_owned()),
-            accuracy.unwrap_or_else(|| "–".to_owned()),
-            experiment.description.unwrap_or_default(),
-        ]);
+            Err(error) => super::complain(error.into()),
+        }
     }
     super::answer(&table)
 }
@@ -76,6 +84,35 @@ fn standing(status: &Status) -> String {
         (State::Done, word) => word.to_owned(),
         (_, word) => format!("{word}, {epochs_done}/{epochs_planned}"),
     }
+}
+
+/// What a row of the list says of a file.
+struct Listed {
+    name: String,
+    model: String,
+    parameters: String,
+    epochs: usize,
+    description: String,
+}
+
+fn listed(path: &Path) -> Result<Listed, ConfigError> {
+    if let Some(ResolvedXor { experiment, .. }) = experiment::load_xor(path, &Overrides::default())? {
+        return Ok(Listed {
+            name: experiment.name,
+            model: XOR_MODEL.to_owned(),
+            parameters: Weights::COUNT.to_string(),
+            epochs: experiment.training.epochs,
+            description: experiment.description.unwrap_or_default(),
+        });
+    }
+    let experiment = experiment::load(path, &Overrides::default())?.experiment;
+    Ok(Listed {
+        parameters: parameters(&experiment),
+        model: experiment.model.name().to_owned(),
+        epochs: experiment.phases.iter().map(|phase| phase.epochs).sum(),
+        name: experiment.name,
+        description: experiment.description.unwrap_or_default(),
+    })
 }
 
 fn parameters(experiment: &Experiment) -> String {

@@ -28,9 +28,15 @@ pub struct DataConfig {
     /// What of the training images is held out for validation. Default none.
     #[serde(default = "no_split")]
     pub split: Split,
-    /// How pixels are scaled; fitted on the training part. Default unit: 0–255 becomes 0–1.
+    /// How pixels are scaled. Default unit: 0–255 becomes 0–1.
     #[serde(default = "unit")]
     pub normalize: Normalize,
+    /// Whose mean and deviation scale which part, where `normalize` uses any. Default train.
+    #[serde(default)]
+    pub normalize_fit: NormalizeFit,
+    /// What is tested at the end. Default test.
+    #[serde(default)]
+    pub test: TestPart,
     /// Height and width that images are resized to, bilinearly, before they are scaled. Default: as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize: Option<[usize; 2]>,
@@ -43,6 +49,28 @@ pub struct DataConfig {
     /// Threads that prepare batches; 0 prepares them in the training thread. Changes speed only. Default 1.
     #[serde(default = "one_worker")]
     pub workers: usize,
+}
+
+/// Whose statistics scale which part of the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormalizeFit {
+    /// The training part's, for all parts: validation and test stay unseen.
+    #[default]
+    Train,
+    /// Each part's own: a mistake that is published now and then, since a model meets its images one by one.
+    EachPart,
+}
+
+/// What is tested at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestPart {
+    /// The data set's test files.
+    #[default]
+    Test,
+    /// The validation part, held out of the training files; the test images are never read.
+    Valid,
 }
 
 fn no_split() -> Split {
@@ -156,6 +184,8 @@ mod tests {
                 class_names: None,
                 split: Split::None,
                 normalize: Normalize::Unit,
+                normalize_fit: NormalizeFit::Train,
+                test: TestPart::Test,
                 resize: None,
                 train_samples: None,
                 test_samples: None,

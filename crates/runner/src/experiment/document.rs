@@ -1,15 +1,17 @@
 //! The schema of an experiment file, and what makes a file that fits it an [`Experiment`].
 
 use data::{AugmentConfig, Split};
-use models::ModelConfig;
+use models::{HeadKind, ModelConfig};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{
     Experiment,
     checks::{Checks, Invalid},
-    data_config::DataConfig,
+    data_config::{DataConfig, NormalizeFit, TestPart},
+    loss::Loss,
     optimizer::Optimizer,
     phase::{Augmentation, Phase},
+    reported::Reported,
     schedule::Schedule,
     sweep::Sweep,
     training::{Select, Training},
@@ -28,6 +30,8 @@ pub(super) struct Document {
     extends: Option<IgnoredAny>,
     pub(super) data: DataConfig,
     pub(super) model: ModelConfig,
+    #[serde(default)]
+    loss: Loss,
     optimizer: Optimizer,
     #[serde(default)]
     schedule: Schedule,
@@ -39,6 +43,8 @@ pub(super) struct Document {
     phase: Vec<Phase>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sweep: Option<Sweep>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reported: Option<Reported>,
 }
 
 /// The only phase of a file that says `training.epochs`.
@@ -55,17 +61,43 @@ impl TryFrom<Document> for Experiment {
             return Err(found);
         }
         let phases = document.phases();
-        let Document { name, description, data, model, optimizer, schedule, training, augment, sweep, .. } = document;
-        Ok(Self { name, description, data, model, optimizer, schedule, training, augment, phases, sweep })
+        let Document { name, description, data, model, loss, optimizer, schedule, training, augment, .. } = document;
+        let (sweep, reported) = (document.sweep, document.reported);
+        Ok(Self {
+            name,
+            description,
+            data,
+            model,
+            loss,
+            optimizer,
+            schedule,
+            training,
+            augment,
+            phases,
+            sweep,
+            reported,
+        })
     }
 }
 
 impl From<Experiment> for Document {
     fn from(experiment: Experiment) -> Self {
-        let Experiment { name, description, data, model, optimizer, schedule, training, augment, phases, sweep } =
-            experiment;
-        let phase = if training.epochs.is_some() { Vec::new() } else { phases };
-        Self { name, description, extends: None, data, model, optimizer, schedule, training, augment, phase, sweep }
+        let phase = if experiment.training.epochs.is_some() { Vec::new() } else { experiment.phases };
+        Self {
+            name: experiment.name,
+            description: experiment.description,
+            extends: None,
+            data: experiment.data,
+            model: experiment.model,
+            loss: experiment.loss,
+            optimizer: experiment.optimizer,
+            schedule: experiment.schedule,
+            training: experiment.training,
+            augment: experiment.augment,
+            phase,
+            sweep: experiment.sweep,
+            reported: experiment.reported,
+        }
     }
 }
 
@@ -78,13 +110,14 @@ impl Document {
 
     /// Notes everything that is out of range or contradictory, in the order of the tables.
     fn check(&self, checks: &mut Checks) {
-        self.check_name(checks);
+        check_name(&self.name, checks);
         self.data.check(checks);
         if let Some((input, num_classes)) = self.data.known_shape()
             && let Err(error) = self.model.validate(input, num_classes)
         {
             checks.fail(format!("model.{}", error.field), error.message);
         }
+        self.check_loss(checks);
         self.optimizer.check(checks);
         self.schedule.check(checks);
         self.training.check(checks);
@@ -96,6 +129,12 @@ impl Document {
         self.check_transfer(checks);
         if let Some(sweep) = &self.sweep {
             sweep.check(&self.training, &self.data.split, checks);
+            if self.data.test != TestPart::Test {
+                checks.fail("data.test", "a sweep chooses by validation images and tests the best on the test files");
+            }
+        }
+        if let Some(reported) = &self.reported {
+            reported.check(checks);
         }
     }
 
@@ -110,18 +149,36 @@ impl Document {
             let message = "a transfer computes the features of each image once, so that its images cannot vary";
             checks.fail("augment", message);
         }
+        if self.data.test != TestPart::Test {
+            checks.fail("data.test", "a transfer is tested on the test files");
+        }
+        if self.data.normalize_fit != NormalizeFit::Train {
+            checks.fail("data.normalize_fit", "a transfer scales all parts alike");
+        }
     }
 
-    fn check_name(&self, checks: &mut Checks) {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if !(1..=64).contains(&self.name.len()) || !self.name.bytes().all(is_plain) {
-            let message = format!("must be 1 to 64 letters, digits, `_` or `-`, found {:?}", self.name);
-            checks.fail("name", message);
+    /// The head returns what the loss takes.
+    fn check_loss(&self, checks: &mut Checks) {
+        self.loss.check(checks);
+        match (&self.loss, self.model.head()) {
+            (Loss::CrossEntropy(_), HeadKind::SigmoidSoftmax) => checks.fail(
+                "model.head",
+                "sigmoid_softmax returns outputs for a sigmoid each; set loss.kind to binary_cross_entropy",
+            ),
+            (Loss::BinaryCrossEntropy(_), HeadKind::Sigmoid) => checks.fail(
+                "loss.kind",
+                "binary_cross_entropy applies the sigmoids itself; set model.head to sigmoid_softmax or softmax",
+            ),
+            _ => {}
+        }
+        if matches!(self.loss, Loss::BinaryCrossEntropy(_)) && self.training.label_smoothing > 0.0 {
+            checks.fail("training.label_smoothing", "is for loss.kind = \"cross_entropy\" alone");
         }
     }
 
     fn check_validation(&self, checks: &mut Checks) {
         if self.data.split != Split::None {
+            self.check_held_out_test(checks);
             return;
         }
         let nothing_held_out = "but data.split is none, so that there are no validation images";
@@ -131,8 +188,22 @@ impl Document {
         if self.training.early_stopping.is_some() {
             checks.fail("training.early_stopping", format!("stopping needs a validation metric, {nothing_held_out}"));
         }
+        if self.data.test == TestPart::Valid {
+            checks.fail("data.test", format!("asks for the validation images, {nothing_held_out}"));
+        }
         if self.augment.valid {
             checks.fail("augment.valid", format!("asks for augmented validation images, {nothing_held_out}"));
+        }
+    }
+
+    /// Images that choose the weights cannot judge them.
+    fn check_held_out_test(&self, checks: &mut Checks) {
+        let tested = "but data.test is valid, so that the same images would choose and judge";
+        if self.data.test == TestPart::Valid && self.training.select == Select::Best {
+            checks.fail("training.select", format!("the best epoch is chosen by validation, {tested}"));
+        }
+        if self.data.test == TestPart::Valid && self.training.early_stopping.is_some() {
+            checks.fail("training.early_stopping", format!("stopping is decided by validation, {tested}"));
         }
     }
 
@@ -161,5 +232,13 @@ impl Document {
         {
             checks.fail("augment", "no [[phase]] says `augment = true`, so that this would change nothing");
         }
+    }
+}
+
+/// A name becomes a folder's, so it must not lead elsewhere.
+pub(super) fn check_name(name: &str, checks: &mut Checks) {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if !(1..=64).contains(&name.len()) || !name.bytes().all(is_plain) {
+        checks.fail("name", format!("must be 1 to 64 letters, digits, `_` or `-`, found {name:?}"));
     }
 }

@@ -94,6 +94,16 @@ impl Optimizer {
         }
     }
 
+    /// λ of the term λ·w that is added to gradients; none where weights decay by themselves.
+    #[must_use]
+    pub fn l2_penalty(&self) -> f64 {
+        match self {
+            Self::Sgd(sgd) => sgd.weight_decay,
+            Self::Adam(adam) => adam.weight_decay,
+            Self::AdamW(_) => 0.0,
+        }
+    }
+
     pub(super) fn check(&self, checks: &mut Checks) {
         let positive = (Bound::Excluded(0.0), Bound::Unbounded);
         checks.within("optimizer.learning_rate", self.learning_rate(), positive);

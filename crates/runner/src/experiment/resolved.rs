@@ -6,6 +6,7 @@ use models::ModelConfig;
 
 use super::{
     ConfigError, Experiment,
+    checks::Invalid,
     document::Document,
     error::Problem,
     node::{KIND, Node, Value},
@@ -36,6 +37,11 @@ pub struct Origins {
 impl Origins {
     pub(super) fn new(said: Node) -> Self {
         Self { said, cut: Vec::new() }
+    }
+
+    /// Notes that a flag has changed the value of a key.
+    pub(super) fn cut(&mut self, key: impl Into<String>, flag: Origin) {
+        self.cut.push((key.into(), flag));
     }
 
     /// Where the value of a dotted key came from, as in `phase.0.epochs`.
@@ -180,10 +186,12 @@ pub(super) fn experiment(mut document: Document, origins: &Origins, root: &Path)
         // It is made of a file's text or a flag's, and a folder's name that was checked.
         model.weights = path.to_string_lossy().into_owned();
     }
-    Experiment::try_from(document).map_err(|found| {
-        let problems = found.iter().map(|invalid| problem(origins, &invalid.key, &invalid.message));
-        ConfigError::new(problems)
-    })
+    Experiment::try_from(document).map_err(|found| problems(origins, &found))
+}
+
+/// Gives what checks have found its places.
+pub(super) fn problems(origins: &Origins, found: &[Invalid]) -> ConfigError {
+    ConfigError::new(found.iter().map(|invalid| problem(origins, &invalid.key, &invalid.message)))
 }
 
 fn problem(origins: &Origins, key: &str, message: &str) -> Problem {

@@ -72,8 +72,7 @@ pub fn draw_run(
     // The base of a transfer is only read, and its features looked up, where the network is to see anything.
     let runs_network = options.draws(Group::Activations) || options.draws(Group::Embeddings);
     let base = if runs_network { FrozenBase::open(experiment, &files, backend, locate)? } else { None };
-    let normalizer = &data.normalizer;
-    let (test, loader) = transfer::test_data(base.as_ref(), &files, experiment, normalizer, &mut |_| Ok(()))?;
+    let (test, loader) = transfer::test_data(base.as_ref(), &files, experiment, &data, &mut |_| Ok(()))?;
     let rows = run.predictions(test.class_names())?;
     if rows.len() != test.len() {
         let found = rows.len();

@@ -9,11 +9,11 @@ pub struct EpochRow {
     pub epoch: usize,
     /// Name of the phase that the epoch belongs to.
     pub phase: String,
-    /// Mean training loss in nats, over the epoch's steps while the weights move; label smoothing included.
+    /// Mean training loss per sample, over the epoch's steps while the weights move; label smoothing included.
     pub train_loss: f64,
     /// Training accuracy over the same steps.
     pub train_accuracy: f64,
-    /// Mean validation cross-entropy in nats after the epoch, without label smoothing.
+    /// Mean validation loss per sample after the epoch, without label smoothing.
     pub valid_loss: Option<f64>,
     /// Validation accuracy after the epoch.
     pub valid_accuracy: Option<f64>,
@@ -25,4 +25,7 @@ pub struct EpochRow {
     pub valid_seconds: f64,
     /// Training images per second of `train_seconds`.
     pub images_per_second: f64,
+    /// What `loss.monitor` asks for; no column where it asks for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_error: Option<f64>,
 }

@@ -9,9 +9,25 @@ type Field = fn(&EpochRow) -> Option<f64>;
 
 const LOSS_LABEL: &str = "cross-entropy (nats)";
 
+/// The figure that `loss.monitor` asks for; none where the rows have none.
+pub(super) fn error(name: &str, rows: &[EpochRow]) -> Option<Curves> {
+    let points = points(rows, |row| row.train_error);
+    let series = Series { name: "train".to_owned(), points, style: SeriesStyle::train() };
+    (!series.points.is_empty()).then(|| Curves {
+        title: format!("{name}: error"),
+        x_label: "epoch".to_owned(),
+        y_label: "error".to_owned(),
+        series: vec![series],
+        phases: phases(rows),
+        ..Curves::default()
+    })
+}
+
 /// Training and validation loss.
 pub(super) fn loss(name: &str, rows: &[EpochRow], best: Option<usize>) -> Curves {
-    curves(&format!("{name}: loss"), LOSS_LABEL, rows, best, |row| Some(row.train_loss), |row| row.valid_loss)
+    // Where an error is watched besides, the loss is another than cross-entropy.
+    let label = if rows.iter().any(|row| row.train_error.is_some()) { "loss per sample" } else { LOSS_LABEL };
+    curves(&format!("{name}: loss"), label, rows, best, |row| Some(row.train_loss), |row| row.valid_loss)
 }
 
 /// Training and validation accuracy.

@@ -16,6 +16,7 @@ pub(super) const CONFUSION: &str = "confusion_matrix.csv";
 pub(super) const PREDICTIONS: &str = "predictions.csv";
 pub(super) const WEIGHTS: &str = "model.safetensors";
 pub(super) const PLOTS: &str = "plots";
+pub(super) const LEARNT: &str = "xor.json";
 pub(super) const TILES: &str = "tiles.json";
 pub(super) const BEST_WEIGHTS: &str = "best.safetensors";
 pub(super) const RESUMES: &str = "resumes.jsonl";

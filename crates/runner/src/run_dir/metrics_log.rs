@@ -172,6 +172,7 @@ mod tests {
             train_seconds: 2.0,
             valid_seconds: 0.5,
             images_per_second: 10.0,
+            train_error: None,
         }
     }
 

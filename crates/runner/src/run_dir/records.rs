@@ -92,7 +92,7 @@ pub struct Summary {
     pub backend: String,
     /// Seed of weights, order, dropout and augmentation.
     pub seed: u64,
-    /// Mean cross-entropy on the test part, in nats.
+    /// Mean loss on the test part: cross-entropy in nats, unless the experiment says another.
     pub test_loss: f64,
     /// Accuracy on the test part.
     pub test_accuracy: f64,

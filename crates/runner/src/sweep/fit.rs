@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     evaluate::evaluate,
     experiment::{Experiment, Resolved, Select},
+    loss::Loss,
     metrics::EpochRow,
     pipeline::TrainingData,
     train::{self, Event, State, Trained},
@@ -101,7 +102,7 @@ fn scores(
         }
         Ok(())
     })?;
-    let (valid_loss, valid_accuracy) = judged(&trained, held_out.as_ref(), backend)?;
+    let (valid_loss, valid_accuracy) = judged(&trained, held_out.as_ref(), backend, &Loss::evaluation(experiment))?;
     let row = &trained.rows[trained.chosen_epoch - 1];
     Ok(Scores {
         valid_loss,
@@ -124,12 +125,12 @@ fn held_out(experiment: &Experiment, loaders: &mut [train::PhaseLoaders]) -> Opt
 }
 
 /// Loss and accuracy of the chosen weights on the part held out.
-fn judged(trained: &Trained, held_out: Option<&Loader>, backend: &Backend) -> Result<(f64, f64), Error> {
+fn judged(trained: &Trained, held_out: Option<&Loader>, backend: &Backend, loss: &Loss) -> Result<(f64, f64), Error> {
     let epoch = trained.chosen_epoch;
     let row = &trained.rows[epoch - 1];
     let (loss, accuracy) = match held_out {
         Some(loader) => {
-            let tally = evaluate(&trained.model, loader, epoch as u64, &backend.device).tally;
+            let tally = evaluate(&trained.model, loader, epoch as u64, &backend.device, loss).tally;
             (tally.loss(), tally.accuracy())
         }
         None => (row.valid_loss.unwrap_or(f64::NAN), row.valid_accuracy.unwrap_or(f64::NAN)),

@@ -3,21 +3,20 @@
 use std::time::Instant;
 
 use burn::{
-    nn::loss::CrossEntropyLossConfig,
     optim::GradientsParams,
-    tensor::{Device, Int, Tensor},
+    tensor::{Device, Tensor},
 };
 use data::{Batch, Loader};
-use kernels::burn_ext;
 
 use super::{Event, Partial, State, Step};
 use crate::{
     backend::Timing,
     error::Error,
     evaluate::host,
-    experiment::{Experiment, GradientClipping},
+    experiment::{Experiment, GradientClipping, Monitor},
+    loss::{Loss, half_class_mean},
     metrics::EpochRow,
-    optimizer::{Update, clip_global_norm},
+    optimizer::{Update, clip_global_norm, squared_weights},
 };
 
 /// On queued backends, so many steps go by before their logits are read back: often enough for a live
@@ -40,6 +39,8 @@ struct Pending {
     labels: Vec<u8>,
     step: usize,
     learning_rate: f64,
+    /// Σw² before the step, where the monitor wants it.
+    squared_weights: Option<f64>,
 }
 
 impl Trainer<'_> {
@@ -52,9 +53,8 @@ impl Trainer<'_> {
         observe: &mut dyn FnMut(Event<'_>) -> Result<(), Error>,
     ) -> Result<EpochRow, Error> {
         let mut since = Instant::now();
-        let smoothing = self.experiment.training.label_smoothing;
-        let update = Update::on(&self.device, self.experiment.training.kernels);
-        let loss = loss(update, smoothing, &self.device);
+        let loss = Loss::training(self.experiment, Update::on(&self.device, self.experiment.training.kernels));
+        let l2 = self.experiment.optimizer.l2_penalty();
         let (epoch, epochs, steps) = (state.rows.len() + 1, self.clock.len(), loader.num_batches());
         let reading = match self.timing {
             Timing::Immediate => 1,
@@ -65,10 +65,14 @@ impl Trainer<'_> {
 
         for (step, batch) in (done + 1..).zip(loader.epoch_from(epoch as u64, done, &self.device)) {
             let learning_rate = self.learning_rate(state.step);
-            pending.push(self.step(state, batch, &*loss, step, learning_rate));
+            pending.push(self.step(state, batch, &loss, step, learning_rate));
             if pending.len() == reading || step == steps {
-                for Pending { logits, labels, step, learning_rate } in pending.drain(..) {
-                    let loss = state.partial.tally.add(&host(logits), &labels, smoothing);
+                for Pending { logits, labels, step, learning_rate, squared_weights } in pending.drain(..) {
+                    let outputs = host(logits);
+                    let loss = state.partial.tally.add(&outputs, &labels, |row, target| loss.of_sample(row, target));
+                    if let Some(sum) = squared_weights {
+                        state.partial.error.add(half_class_mean(&outputs, &labels, l2, sum));
+                    }
                     if !loss.is_finite() {
                         return Err(Error::Diverged { epoch, step, loss, learning_rate });
                     }
@@ -82,7 +86,7 @@ impl Trainer<'_> {
             }
         }
 
-        let Partial { tally, learning_rate, seconds, .. } = state.partial;
+        let Partial { tally, learning_rate, seconds, error, .. } = state.partial;
         #[expect(clippy::cast_precision_loss, reason = "sample counts stay far below 2^52")]
         let images_per_second = tally.samples() as f64 / seconds;
         Ok(EpochRow {
@@ -96,6 +100,7 @@ impl Trainer<'_> {
             train_seconds: seconds,
             valid_seconds: 0.0,
             images_per_second,
+            train_error: error.mean(),
         })
     }
 
@@ -104,38 +109,21 @@ impl Trainer<'_> {
         // (seed, step), whatever else has drawn before.
         self.device.seed(step_seed(self.experiment.training.seed, state.step as u64));
         let model = state.model.take().expect("the optimizer has given the model back");
+        let squared_weights = self.experiment.loss.monitor().map(|Monitor::HalfClassMean| squared_weights(&model));
         let logits = model.forward(batch.images);
-        let gradients = loss(logits.clone(), batch.targets, &batch.labels).backward();
+        let gradients = loss.forward(logits.clone(), batch.targets, &batch.labels).backward();
         let mut gradients = GradientsParams::from_grads(gradients, &model);
         if let Some(GradientClipping::GlobalNorm(limit)) = &self.experiment.training.gradient_clipping {
             gradients = clip_global_norm(&model, gradients, limit.max);
         }
         state.model = Some(state.optimizer.step(learning_rate, model, gradients));
         state.step += 1;
-        Pending { logits: logits.inner(), labels: batch.labels, step, learning_rate }
+        Pending { logits: logits.inner(), labels: batch.labels, step, learning_rate, squared_weights }
     }
 
     fn learning_rate(&self, step: usize) -> f64 {
         let base = self.experiment.optimizer.learning_rate();
         self.experiment.schedule.learning_rate(base, step, &self.clock)
-    }
-}
-
-/// The mean loss of a batch: from logits, and from targets on the device or on the host.
-type Loss = dyn Fn(Tensor<2>, Tensor<1, Int>, &[u8]) -> Tensor<1>;
-
-fn loss(update: Update, smoothing: f64, device: &Device) -> Box<Loss> {
-    #[expect(clippy::cast_possible_truncation, reason = "Burn keeps the smoothing in f32")]
-    let smoothing = smoothing as f32;
-    match update {
-        Update::Fused => Box::new(move |logits, _, labels| {
-            burn_ext::cross_entropy(logits, labels.iter().copied().map(u32::from).collect(), smoothing)
-        }),
-        Update::Composed => {
-            let loss =
-                CrossEntropyLossConfig::new().with_smoothing((smoothing > 0.0).then_some(smoothing)).init(device);
-            Box::new(move |logits, targets, _| loss.forward(logits, targets))
-        }
     }
 }
 

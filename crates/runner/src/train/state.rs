@@ -10,7 +10,7 @@ use super::Selection;
 use crate::{
     backend::Backend,
     experiment::Experiment,
-    metrics::{EpochRow, Tally},
+    metrics::{EpochRow, Mean, Tally},
     optimizer::{
         self, Update,
         state::{self, OptimizerState, StateError},
@@ -42,6 +42,9 @@ pub struct Partial {
     pub steps: usize,
     /// Loss and accuracy over them.
     pub tally: Tally,
+    /// What `loss.monitor` asks for, over them.
+    #[serde(default)]
+    pub error: Mean,
     /// Learning rate of the last one.
     #[serde(with = "crate::metrics::exact")]
     pub learning_rate: f64,

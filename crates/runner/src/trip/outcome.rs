@@ -99,14 +99,14 @@ impl Outcome<'_> {
 
     fn test_tile(&self, index: usize) -> Tile {
         let classes = self.test.class_names();
+        let probabilities = self.predictions.probabilities_of(index);
         let start = index * self.predictions.num_classes;
-        let row = &self.predictions.logits[start..start + self.predictions.num_classes];
-        let predicted = crate::metrics::argmax(row);
+        let predicted = crate::metrics::argmax(&self.predictions.logits[start..][..self.predictions.num_classes]);
         Tile {
             index,
             class: classes[usize::from(self.test.label(index))].clone(),
             predicted: Some(classes[predicted].clone()),
-            probability: Some(crate::metrics::log_softmax(row)[predicted].exp()),
+            probability: Some(probabilities[predicted]),
             augmented_in_epoch: None,
             pixels: self.test.image(index).to_vec(),
         }

@@ -6,6 +6,7 @@ mod failures;
 mod figures;
 mod resume;
 mod runs;
+mod scratch;
 mod seeds;
 mod suite;
 mod sweeps;

@@ -107,6 +107,30 @@ fn values_out_of_range_say_the_range() {
 }
 
 #[test]
+fn reports_are_read_strictly() {
+    let check_report = |lines: &str, expected: &str| {
+        let text = format!("{VALID}\n[reported]\nsource = \"A1\"\ndata = \"old files\"\n{lines}\n");
+        check(&[("a.toml", &text)], &[], expected);
+    };
+    check_report("test_acuracy = 0.9", "a.toml:22:1: unknown key `test_acuracy` in [reported], did you mean `test_");
+    check_report("test_accuracy = 91.0", "a.toml:22:17: reported.test_accuracy: must be at least 0.0 and at most 1.0");
+    check_report("valid_loss = -1", "a.toml:22:14: reported.valid_loss: must be at least 0.0, found -1.0");
+    check_report("note = \"two\\nlines\"", "a.toml:22:8: reported.note: must be one line that says something");
+    check_report(
+        "seconds_per_epoch = [45, 30]",
+        "a.toml:22:21: reported.seconds_per_epoch: must be at least 0.0 and at",
+    );
+    check_report(
+        "seconds_per_epoch = [45]",
+        "a.toml:22:21: reported.seconds_per_epoch: invalid length 1, expected a num",
+    );
+    check_report("seconds_per_epoch = \"long\"", "a.toml:22:21: reported.seconds_per_epoch: invalid type: string");
+    check_report("parameters = 0", "a.toml:22:14: reported.parameters: must be at least 1, found 0");
+    let without_source = format!("{VALID}\n[reported]\ndata = \"old files\"\n");
+    check(&[("a.toml", &without_source)], &[], "a.toml:19:1: missing key `source` in [reported]");
+}
+
+#[test]
 fn several_problems_are_reported_together() {
     let text = VALID.replace("= 64", "= 0").replace("= 0.1\n", "= -1\n").replace("\"tiny\"", "\"a b\"");
     let error = Project::new(&[("a.toml", &text)]).load("a.toml", &Overrides::default()).expect_err("three problems");
@@ -140,6 +164,42 @@ fn contradictions_are_explained() {
         "[data]",
         "[data]\nclass_names = [\"a\", \"b\"]",
         "a.toml:4:15: data.class_names: the named data set has",
+    );
+}
+
+#[test]
+fn losses_fit_their_heads_and_tests_their_choices() {
+    check_file(
+        "[training]",
+        "[loss]\nkind = \"binary_cross_entropy\"\n[training]\nlabel_smoothing = 0.1",
+        "a.toml:18:19: training.label_smoothing: is for loss.kind = \"cross_entropy\" alone",
+    );
+    check_file("[16, 8]", "[16, 8]\nhead = \"sigmoid_softmax\"", "a.toml:10:8: model.head: sigmoid_softmax returns");
+    check_file(
+        "[16, 8]",
+        "[16, 8]\nhead = \"sigmoid\"\n[loss]\nkind = \"binary_cross_entropy\"",
+        "a.toml:12:8: loss.kind: binary_cross_entropy applies the sigmoids itself",
+    );
+    check_file(
+        "[training]",
+        "[loss]\nkind = \"cross_entropy\"\nclip = 0.5\n[training]",
+        "a.toml:17:8: loss.clip: must",
+    );
+    let tested = |lines: &str| VALID.replace("[data]", "[data]\ntest = \"valid\"").replace("epochs = 3", lines);
+    for (lines, expected) in [
+        (
+            "epochs = 3\nselect = \"best\"",
+            "a.toml:19:10: training.select: the best epoch is chosen by validation, but d",
+        ),
+        ("epochs = 3\nearly_stopping = { patience = 2 }", "training.early_stopping: stopping is decided by validation"),
+    ] {
+        check(&[("a.toml", &tested(lines))], &[], expected);
+    }
+    let unsplit = tested("epochs = 3").replace("split = { kind = \"fraction\", valid = 0.2, seed = 7 }\n", "");
+    check(
+        &[("a.toml", &unsplit)],
+        &[],
+        "a.toml:4:8: data.test: asks for the validation images, but data.split is none",
     );
 }
 

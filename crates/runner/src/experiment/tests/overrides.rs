@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::{
-    super::{Adam, Augmentation, BackendName, Cosine, Optimizer, Origin, Overrides, Schedule, Select, Sgd, load},
+    super::{
+        Adam, Augmentation, BackendName, Cosine, Optimizer, Origin, Overrides, Schedule, Seconds, Select, Sgd, load,
+    },
     Project, VALID, check_round_trip, resolve, set,
 };
 
@@ -142,6 +144,17 @@ fn flags_win_over_set_and_are_named() {
         assert_eq!(resolved.origins.of(key).to_string(), origin);
     }
     check_round_trip(&resolved);
+}
+
+#[test]
+fn a_report_may_say_a_time_or_a_range_of_times() {
+    for (text, low, high) in [("30", 30.0, 30.0), ("2.5", 2.5, 2.5), ("[30, 45]", 30.0, 45.0)] {
+        let table = format!("[reported]\nsource = 'A1'\ndata = 'old files'\nseconds_per_epoch = {text}\n");
+        let resolved = resolve(&format!("{VALID}\n{table}"), &Overrides::default());
+        let reported = resolved.experiment.reported.clone().expect("there is a report");
+        assert_eq!(reported.seconds_per_epoch, Some(Seconds { low, high }));
+        check_round_trip(&resolved);
+    }
 }
 
 #[test]
