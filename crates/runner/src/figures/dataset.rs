@@ -96,7 +96,7 @@ impl Drawing<'_> {
         let most = f64::from(image.iter().copied().max().unwrap_or(0));
         NumberMatrix {
             title: format!("{}: pixels of training image {index}", self.name),
-            subtitle: format!("{}, values from 0 to 255", images::class_name(self.dataset, index)),
+            subtitle: format!("class {}, values from 0 to 255", images::class_name(self.dataset, index)),
             row_names: (0..self.dataset.height()).map(|row| row.to_string()).collect(),
             column_names: (0..self.dataset.width()).map(|column| column.to_string()).collect(),
             values: image
@@ -153,7 +153,7 @@ fn sigmoid() -> Curves {
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
     let curve = |name: &str, style, value: &dyn Fn(f64) -> f64| Series {
         name: name.to_owned(),
-        points: (-600..=600).map(|step| f64::from(step) / 100.0).map(|x| (x, value(x))).collect(),
+        points: (-60..=60).map(|step| f64::from(step) / 10.0).map(|x| (x, value(x))).collect(),
         style,
     };
     Curves {
