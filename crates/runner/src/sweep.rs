@@ -103,7 +103,7 @@ pub fn run(request: &Request<'_>, display: &Display) -> Result<Finished, Error> 
     } else if request.jobs.get() == 1 {
         let dataset = Arc::new(files.load(DataPart::Train)?);
         for fit in missing {
-            folder.write_fit(&make(fit, &plan, &dataset, &backend)?)?;
+            folder.write_fit(&make(fit, &plan, &dataset, &backend, None)?)?;
             // As the file has it: a number that was written and read may differ in its last bit.
             let record = folder.record(fit)?;
             progress.tell(&record, records.len() + 1);
@@ -136,7 +136,8 @@ pub fn work(folder: &Path, options: LocateOptions) -> Result<(), Error> {
     let plan = Plan::new(&folder.config(), &Overrides::default(), sweep);
     let files = pipeline::locate(&resolved.experiment.data, options)?;
     let dataset = Arc::new(files.load(DataPart::Train)?);
-    workers::answer(&mut |fit| folder.write_fit(&make(fit, &plan, &dataset, &backend)?))
+    // The processes keep all cores busy: further threads would only take turns with them.
+    workers::answer(&mut |fit| folder.write_fit(&make(fit, &plan, &dataset, &backend, Some(0))?))
 }
 
 /// The trials of a sweep, as `--dry-run` lists them.
@@ -186,8 +187,16 @@ fn sweep_of(resolved: &Resolved) -> Result<&Sweep, Error> {
     resolved.experiment.sweep.as_ref().ok_or_else(missing)
 }
 
-fn make(fit: Fit, plan: &Plan, dataset: &Arc<Dataset>, backend: &Backend) -> Result<FitRecord, Error> {
-    let resolved = plan.resolve(fit.trial, Part::Fold(fit.fold))?;
+/// Makes a fit, with so many threads that prepare batches, or as many as the experiment says.
+fn make(
+    fit: Fit,
+    plan: &Plan,
+    dataset: &Arc<Dataset>,
+    backend: &Backend,
+    workers: Option<usize>,
+) -> Result<FitRecord, Error> {
+    let mut resolved = plan.resolve(fit.trial, Part::Fold(fit.fold))?;
+    resolved.experiment.data.workers = workers.unwrap_or(resolved.experiment.data.workers);
     fit::run(fit, &plan.trials[fit.trial].settings, &resolved, dataset, backend)
 }
 

@@ -46,11 +46,14 @@ pub(super) fn all(arguments: &RunArguments) -> Result<(), Error> {
     if failed > 0 { Err(Error::Several { failed, total, what: "experiments" }) } else { Ok(()) }
 }
 
-/// Says how many threads compute.
+/// Says how many threads compute, this one included.
 pub(super) fn use_threads(threads: NonZeroUsize) -> Result<(), Error> {
-    // The pool is built here for the first time, so this fails only where no thread can be started.
+    // The pool is built here for the first time, so this fails only where no thread can be started. A thread that is not
+    // of the pool would hand over every operation and sleep until it is done, which costs a small network more than the
+    // operation itself.
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads.get())
+        .use_current_thread()
         .build_global()
         .map_err(|error| Error::Usage(format!("--threads {threads}: {error}")))
 }
