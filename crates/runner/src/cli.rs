@@ -7,6 +7,7 @@ mod args;
 mod compare;
 mod data_sets;
 mod figures;
+mod references;
 mod run;
 mod seeds;
 mod show;
@@ -67,6 +68,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Error> {
         Some(Command::Compare(compare)) => compare::compare(&compare),
         Some(Command::Figures(figures)) => figures::figures(&figures),
         Some(Command::Data(data)) => data_sets::dispatch(&data),
+        Some(Command::Keep(keep)) => references::keep(&keep),
+        Some(Command::Table(table)) => references::table(&table),
         Some(Command::SweepWorker { folder, threads }) => sweep::work(&folder, threads),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Arguments::command(), "runner", &mut std::io::stdout());

@@ -116,6 +116,12 @@ pub enum Error {
         /// What went wrong.
         source: embed::EmbedError,
     },
+    /// The table of results is not what the kept results say.
+    #[error("{}: is not what the kept results say; write it with: runner table", path.display())]
+    Outdated {
+        /// The table.
+        path: PathBuf,
+    },
     /// Several things were asked for and some failed.
     #[error("{failed} of {total} {what} failed")]
     Several {
@@ -139,7 +145,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Plot { .. } | Self::Embed { .. } => 1,
+            Self::Plot { .. } | Self::Embed { .. } | Self::Outdated { .. } => 1,
             Self::Config(_)
             | Self::Usage(_)
             | Self::Changed { .. }

@@ -18,6 +18,7 @@ pub mod optimizer;
 pub mod pipeline;
 pub mod progress;
 pub mod provenance;
+pub mod reference;
 pub mod report;
 pub mod run_dir;
 pub mod seeds;

@@ -169,6 +169,10 @@ pub(super) enum Command {
     Compare(CompareArguments),
     /// Fetch, verify or list data sets
     Data(DataArguments),
+    /// Keep finished runs and sweeps with the sources: numbers and small pictures, no weights
+    Keep(KeepArguments),
+    /// Write the table of results: what was reported and what the kept runs measured
+    Table(TableArguments),
     /// Help with a sweep: make the fits that are named on standard input
     #[command(hide = true)]
     SweepWorker {
@@ -200,6 +204,34 @@ pub(super) struct CompareArguments {
     /// Draw figures as SVG, too
     #[arg(long)]
     pub(super) svg: bool,
+}
+
+/// What to keep.
+#[derive(Debug, Args)]
+pub(super) struct KeepArguments {
+    /// Run directories and folders of sweeps, such as results/cnn3/latest or `results/grid_digits/grid`
+    #[arg(value_name = "RUN", required = true, num_args = 1..)]
+    pub(super) runs: Vec<PathBuf>,
+    /// Folder whose `reference` they are kept in
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(super) results_dir: PathBuf,
+    /// Replace what is kept already
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+/// Which table to write.
+#[derive(Debug, Args)]
+pub(super) struct TableArguments {
+    /// Folder of experiment files
+    #[arg(long, value_name = "DIR", default_value = "experiments")]
+    pub(super) experiments: PathBuf,
+    /// Folder with the table, README.md, and `reference`
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(super) results_dir: PathBuf,
+    /// Write nothing; fail if the table is not what would be written
+    #[arg(long)]
+    pub(super) check: bool,
 }
 
 /// How a table is printed.

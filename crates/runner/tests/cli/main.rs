@@ -4,6 +4,7 @@ mod backends;
 mod commands;
 mod failures;
 mod figures;
+mod references;
 mod resume;
 mod runs;
 mod scratch;

@@ -1,0 +1,135 @@
+//! What lies in `results/reference/`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::{
+    error::Error,
+    experiment::{self, Experiment, Overrides},
+    metrics::{EpochRow, Spread},
+    run_dir::{RunDir, Summary},
+    sweep::{folder, ranking::Ranking},
+};
+
+/// A run that is kept.
+#[derive(Clone, Debug)]
+pub(super) struct KeptRun {
+    /// Name of its folder.
+    pub(super) name: String,
+    pub(super) summary: Summary,
+    /// None where its configuration is of an older form that can no longer be read.
+    pub(super) experiment: Option<Experiment>,
+    pub(super) machine: Option<Machine>,
+    pub(super) last_epoch: Option<EpochRow>,
+    pub(super) has_plots: bool,
+}
+
+/// What of `environment.json` the table says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Machine {
+    pub(super) cpu: Option<String>,
+    pub(super) threads: usize,
+    pub(super) adapter: Option<String>,
+}
+
+/// A sweep that is kept.
+#[derive(Clone, Debug)]
+pub(super) struct KeptSweep {
+    /// Name of its folder.
+    pub(super) name: String,
+    pub(super) ranking: Ranking,
+}
+
+/// Everything that is kept, by name of folder.
+#[derive(Clone, Debug, Default)]
+pub(super) struct References {
+    pub(super) runs: Vec<KeptRun>,
+    pub(super) sweeps: Vec<KeptSweep>,
+}
+
+impl References {
+    /// Reads a folder of references; nothing, if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Malformed`].
+    pub(super) fn read(folder: &Path) -> Result<Self, Error> {
+        let mut found = Self::default();
+        if !folder.is_dir() {
+            return Ok(found);
+        }
+        let entries = fs::read_dir(folder).map_err(Error::io("cannot list", folder))?;
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort_by_key(|path| sort_key(path));
+        for path in paths {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if let Some(ranking) = folder::ranking(&path)? {
+                found.sweeps.push(KeptSweep { name, ranking });
+            } else if path.join("config.toml").is_file()
+                && let run = RunDir::open(&path)?
+                && let Some(summary) = run.summary()?
+            {
+                found.runs.push(KeptRun {
+                    name,
+                    summary,
+                    experiment: experiment::load(&path.join("config.toml"), &Overrides::default())
+                        .ok()
+                        .map(|resolved| resolved.experiment),
+                    machine: machine(&path)?,
+                    last_epoch: run.metrics()?.pop(),
+                    has_plots: path.join("plots").is_dir(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The runs of an experiment, by seed.
+    pub(super) fn of(&self, experiment: &str) -> Vec<&KeptRun> {
+        self.runs.iter().filter(|run| run.summary.experiment == experiment).collect()
+    }
+
+    /// The sweep of an experiment.
+    pub(super) fn sweep_of(&self, experiment: &str) -> Option<&KeptSweep> {
+        self.sweeps.iter().find(|sweep| sweep.ranking.experiment == experiment)
+    }
+}
+
+/// `-s2` before `-s10`.
+fn sort_key(path: &Path) -> (String, u64) {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match name.rsplit_once("-s").and_then(|(stem, seed)| Some((stem.to_owned(), seed.parse().ok()?))) {
+        Some((stem, seed)) => (stem, seed),
+        None => (name, 0),
+    }
+}
+
+fn machine(run: &Path) -> Result<Option<Machine>, Error> {
+    let path = run.join("environment.json");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
+    serde_json::from_str(&text).map(Some).map_err(|error| Error::Malformed { path, message: error.to_string() })
+}
+
+/// Test accuracy of some runs.
+pub(super) fn accuracy(runs: &[&KeptRun]) -> Option<Spread> {
+    Spread::of(runs.iter().map(|run| run.summary.test_accuracy))
+}
+
+/// Test loss of some runs.
+pub(super) fn loss(runs: &[&KeptRun]) -> Option<Spread> {
+    Spread::of(runs.iter().map(|run| run.summary.test_loss))
+}
+
+/// Seconds of training and validation per epoch.
+pub(super) fn seconds_per_epoch(runs: &[&KeptRun]) -> Option<Spread> {
+    #[expect(clippy::cast_precision_loss, reason = "epoch counts stay far below 2^52")]
+    let seconds = |summary: &Summary| (summary.seconds.train + summary.seconds.valid) / summary.epochs as f64;
+    Spread::of(runs.iter().map(|run| seconds(&run.summary)))
+}
