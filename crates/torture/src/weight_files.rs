@@ -99,7 +99,7 @@ const CASES: [Case; 16] = [
         said: "header",
         file: || [&(1_u64 << 40).to_le_bytes()[..], b"{}"].concat(),
     },
-    Case { name: "has a safetensors header of 15 megabytes", said: "safetensors", file: || safetensors(&many()) },
+    Case { name: "has a safetensors header of 15 megabytes", said: "bytes of header", file: || safetensors(&many()) },
     Case { name: "has safetensors that share bytes", said: "header", file: || safetensors(&shared()) },
 ];
 

@@ -8,8 +8,9 @@ use safetensors::tensor::{Dtype as Stored, Metadata};
 use super::WeightsError;
 use super::file::{Dtype, Extent, check_disjoint};
 
-/// The longest header that is read: a network of ten thousand tensors needs a tenth of it.
-pub(super) const MAX_HEADER: u64 = 16 << 20;
+/// The longest header that is read: a network of ten thousand tensors needs half of it, and parsing
+/// takes many times its memory.
+pub(super) const MAX_HEADER: u64 = 2 << 20;
 /// Bytes that say how long the header is.
 const LENGTH_BYTES: u64 = 8;
 
