@@ -13,7 +13,7 @@ use crate::{
     backend::Backend,
     error::Error,
     evaluate::host,
-    experiment::{Experiment, Resolved},
+    experiment::{Experiment, Resolved, TestPart},
     pipeline::{self, TrainingData},
     report,
     run_dir::{PredictionRow, RunDir},
@@ -108,7 +108,8 @@ struct Finished<'a> {
 
 impl Finished<'_> {
     fn predictions(&self, output: &mut Output, options: &Options) -> Result<(), Error> {
-        predictions::draw(output, &self.experiment.name, &self.test, &self.rows, options)
+        let tested = predictions::Tested { part: self.tested_on(), images: &self.test, rows: &self.rows };
+        predictions::draw(output, &self.experiment.name, &tested, options)
     }
 
     fn activations(&self, output: &mut Output, options: &Options) -> Result<(), Error> {
@@ -123,6 +124,14 @@ impl Finished<'_> {
             activations::draw(output, &self.network, &layers, image, shown)?;
         }
         Ok(())
+    }
+
+    /// What the images that the run was tested on are called.
+    fn tested_on(&self) -> &'static str {
+        match self.experiment.data.test {
+            TestPart::Test => "test",
+            TestPart::Valid => "held-out",
+        }
     }
 
     /// Whether the network sees features of a frozen base in the place of images.
@@ -142,7 +151,7 @@ impl Finished<'_> {
         let (dataset, all, word) = match options.part {
             EmbeddedPart::Train => (&self.data.dataset, self.data.train.clone(), "training"),
             EmbeddedPart::Valid => (&self.data.dataset, self.data.valid.clone(), "validation"),
-            EmbeddedPart::Test => (&self.test, (0..self.test.len()).collect(), "test"),
+            EmbeddedPart::Test => (&self.test, (0..self.test.len()).collect(), self.tested_on()),
         };
         if all.is_empty() {
             return Err(Error::Usage(format!("--part: the run has no {word} images")));
@@ -195,8 +204,11 @@ impl Finished<'_> {
         }
         let experiment = self.experiment;
         let config = pipeline::eval_config(experiment);
-        let (normalizer, data) = (&self.data.normalizer, &experiment.data);
-        Ok(pipeline::image_loader(dataset, indices.to_vec(), normalizer, None, data, config))
+        let normalizer = match part {
+            EmbeddedPart::Valid => &self.data.valid_normalizer,
+            EmbeddedPart::Train | EmbeddedPart::Test => &self.data.normalizer,
+        };
+        Ok(pipeline::image_loader(dataset, indices.to_vec(), normalizer, None, &experiment.data, config))
     }
 
     /// What layers put out for some images, one row for each image.
