@@ -105,8 +105,12 @@ impl Kept {
             return Ok(());
         }
         let bytes = read(&path)?;
-        let environment: Value = serde_json::from_slice(&bytes)
+        let mut environment: Value = serde_json::from_slice(&bytes)
             .map_err(|error| Error::Malformed { path: path.clone(), message: error.to_string() })?;
+        // It repeats the configuration, folders included, for a run that goes on; this one has ended.
+        if let Some(record) = environment.as_object_mut() {
+            record.remove("fingerprint");
+        }
         let mut text = serde_json::to_string_pretty(&portable(environment)).expect("it was JSON before");
         text.push('\n');
         self.files.push((PathBuf::from("environment.json"), text.into_bytes()));
