@@ -3,10 +3,17 @@
 //! To add one: a module with a `pub(crate) const EXPERIMENT: Experiment`, a line here, and a test of its quick
 //! version in `crates/runner/tests/reliability`.
 
-use crate::{Experiment, configs, data_files, downloads, fetching, fuzz, weight_files, weights};
+use crate::{Experiment, configs, data_files, downloads, fetching, fuzz, runs, weight_files, weights};
 
 /// All of them.
 pub const EXPERIMENTS: &[Experiment] = &[
+    runs::KILLS,
+    runs::INJECTED,
+    runs::DISK,
+    runs::DAMAGE,
+    runs::SIGNALS,
+    runs::OWNERS,
+    runs::REFUSALS,
     downloads::EXPERIMENT,
     fetching::KILLS,
     fetching::TOGETHER,
@@ -19,6 +26,10 @@ pub const EXPERIMENTS: &[Experiment] = &[
     weight_files::EXPERIMENT,
     fuzz::SAFETENSORS,
     fuzz::PTH,
+    runs::DIVERGENCE,
+    runs::THREADS,
+    runs::EPOCHS,
+    runs::RESUMES,
 ];
 
 /// The experiment of this name.

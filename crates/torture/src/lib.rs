@@ -21,6 +21,7 @@ mod published;
 mod pytorch;
 mod random;
 mod report;
+mod runs;
 #[path = "../../data/tests/server/mod.rs"]
 mod server;
 mod weight_files;

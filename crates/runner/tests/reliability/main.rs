@@ -10,6 +10,61 @@ fn check(name: &str) {
 }
 
 #[test]
+fn killed_runs_go_on_to_the_same_results() {
+    check("kills");
+}
+
+#[test]
+fn runs_killed_at_a_write_go_on() {
+    check("injected-kills");
+}
+
+#[test]
+fn failing_disks_lose_nothing() {
+    check("disk");
+}
+
+#[test]
+fn damaged_checkpoints_are_found() {
+    check("damage");
+}
+
+#[test]
+fn signals_stop_a_run_cleanly() {
+    check("signals");
+}
+
+#[test]
+fn a_run_has_one_owner() {
+    check("owners");
+}
+
+#[test]
+fn changed_runs_are_refused() {
+    check("refusals");
+}
+
+#[test]
+fn diverging_runs_keep_no_nan() {
+    check("divergence");
+}
+
+#[test]
+fn threads_and_workers_change_nothing() {
+    check("threads");
+}
+
+#[test]
+fn many_epochs_need_no_more_than_few() {
+    check("epochs");
+}
+
+#[test]
+fn a_run_resumed_over_and_over_is_the_same() {
+    check("resumes");
+}
+
+#[test]
 fn downloads_from_bad_servers_fail_in_time_and_leave_nothing() {
     check("downloads");
 }

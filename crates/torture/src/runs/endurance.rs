@@ -1,0 +1,157 @@
+//! Many epochs, and many resumptions: nothing adds up.
+
+use std::{
+    fs,
+    process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::lab::{Lab, expect_tidy};
+use crate::experiment::{Experiment, Figures, Plan, Protection};
+
+/// What a long run may need more than a short one: rows of metrics, and luck of the allocator.
+const MAX_GROWTH: u64 = 16 << 20;
+const DEADLINE: Duration = Duration::from_mins(20);
+
+pub(crate) const EPOCHS: Experiment = Experiment {
+    name: "epochs",
+    row: 15,
+    what: "a run of many tiny epochs, its memory and open files read from /proc as it goes",
+    pass: "between a tenth of the way and the end, memory grows by less than 16 MB and open files by none; nothing is \
+           left behind",
+    tries: 1000,
+    quick: 40,
+    protections: &[Protection {
+        what: "old checkpoints are removed (`runner::run_dir::checkpoints`)",
+        test: "runner::run_dir::checkpoints::tests::the_two_newest_are_kept_and_read_back",
+    }],
+    run: epochs,
+};
+
+pub(crate) const RESUMES: Experiment = Experiment {
+    name: "resumes",
+    row: 15,
+    what: "a run that is stopped by SIGTERM and resumed again and again, a step or more each time",
+    pass: "the last process needs no more memory than the first but for 16 MB; the results are those of a run that was \
+           never touched; nothing is left behind",
+    tries: 100,
+    quick: 3,
+    protections: &[Protection {
+        what: "a stopped run saves where it is (`runner::trip::saver`)",
+        test: "reliability::a_run_resumed_over_and_over_is_the_same",
+    }],
+    run: resumes,
+};
+
+fn epochs(plan: &Plan) -> Result<Figures, String> {
+    let lab = Lab::new(plan, 64)?;
+    let count = plan.tries;
+    let mut command =
+        lab.start("long", &[&format!("--set=phase.1.epochs={count}"), "--set=training.checkpoint.steps=30"]);
+    command.arg("--set=training.early_stopping.patience=100000");
+    let mut child = spawn(&mut command)?;
+    let rows = || fs::read_to_string(lab.run("long").join("metrics.jsonl")).unwrap_or_default().lines().count() as u64;
+    let (mut early, mut late) = (None, None);
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(|error| format!("cannot wait: {error}"))? {
+            break status;
+        }
+        if start.elapsed() > DEADLINE {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err("the run does not end".to_owned());
+        }
+        let done = rows();
+        if done >= count / 10 {
+            let now = usage(child.id());
+            early = early.or(now);
+            // Once it tests, it holds other things.
+            if done < count {
+                late = now.or(late);
+            }
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let mut figures = Figures { tried: rows(), ..Figures::default() };
+    let (Some(early), Some(late)) = (early, late) else { return Err("the run was too short to look at".to_owned()) };
+    let verdict = if !status.success() {
+        Err(format!("the run ended with {status}"))
+    } else if late.0 > early.0 + MAX_GROWTH || late.1 > early.1 {
+        Err(format!("from {early:?} to {late:?} (bytes, open files)"))
+    } else {
+        expect_tidy(&lab.run("long"))
+    };
+    match verdict {
+        Ok(()) => figures.passed = figures.tried,
+        Err(failure) => figures.failures.push(failure),
+    }
+    figures.notes = vec![
+        format!("memory from {} to {} MB", early.0 >> 20, late.0 >> 20),
+        format!("open files from {} to {}", early.1, late.1),
+    ];
+    Ok(figures)
+}
+
+fn resumes(plan: &Plan) -> Result<Figures, String> {
+    let lab = Lab::new(plan, 64)?;
+    // Longer than it can come by being stopped so often.
+    let arguments =
+        [format!("--set=phase.1.epochs={}", 4 * plan.tries), "--set=training.early_stopping.patience=100000".into()];
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (expected, _) = lab.reference("whole", &arguments)?;
+    let mut figures = Figures::default();
+    let (mut first, mut last) = (None, None);
+    for index in 0..plan.tries {
+        let mut command = if index == 0 { lab.start("again", &arguments) } else { lab.resume("again", &[]) };
+        let before = steps(&lab);
+        let mut child = spawn(&mut command)?;
+        let start = Instant::now();
+        // Until it has come a little further.
+        while steps(&lab) <= before && start.elapsed() < Duration::from_secs(30) {
+            last = usage(child.id()).or(last);
+            thread::sleep(Duration::from_millis(1));
+        }
+        super::signals::send("TERM", child.id())?;
+        let status = child.wait().map_err(|error| format!("cannot wait: {error}"))?;
+        first = first.or(last);
+        figures.count(match status.code() {
+            Some(143 | 0) => Ok(()),
+            _ => Err(format!("resumption {index} ended with {status}")),
+        });
+    }
+    let end = lab.finish("again", &arguments).and_then(|_| lab.expect_result("again", &expected));
+    let growth = match (first, last) {
+        (Some(first), Some(last)) if last.0 > first.0 + MAX_GROWTH => {
+            Err(format!("memory grew from {first:?} to {last:?}"))
+        }
+        _ => Ok(()),
+    };
+    if let Err(failure) = end.and(growth) {
+        figures.passed = 0;
+        figures.failures.push(failure);
+    }
+    let megabytes = |usage: Option<(u64, u64)>| usage.map_or(0, |it| it.0 >> 20);
+    figures.notes = vec![format!("memory of the first {} MB, of the last {} MB", megabytes(first), megabytes(last))];
+    Ok(figures)
+}
+
+/// The newest checkpoint, as a measure of how far a run is.
+fn steps(lab: &Lab) -> Option<std::path::PathBuf> {
+    lab.checkpoints("again").into_iter().next()
+}
+
+fn spawn(command: &mut std::process::Command) -> Result<Child, String> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map_err(|error| format!("cannot start the runner: {error}"))
+}
+
+/// Resident bytes and open files of a process, where `/proc` says so.
+fn usage(process: u32) -> Option<(u64, u64)> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    let files = fs::read_dir(format!("/proc/{process}/fd")).ok()?.count() as u64;
+    Some((kilobytes << 10, files))
+}
