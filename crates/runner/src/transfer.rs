@@ -66,8 +66,8 @@ impl FrozenBase {
     ///
     /// # Errors
     ///
-    /// [`Error::Data`] if a named file is not to be had, [`Error::Pretrained`] if a file cannot be read or does not
-    /// hold the base.
+    /// [`Error::Pretrained`] if a file is not to be had, cannot be read or does not hold the base; [`Error::Data`] if a
+    /// named file is damaged or cannot be kept.
     pub fn open(
         experiment: &Experiment,
         files: &DataFiles,

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use data::LocateOptions;
+use data::{DataError, LocateOptions, PublishedFile};
 use models::{Base, TensorFile, TransferConfig};
 use sha2::{Digest, Sha256};
 
@@ -27,7 +27,8 @@ pub(super) struct WeightsFile {
 /// Finds or fetches the file that an experiment names, and makes the base with the weights in it.
 pub(super) fn open(config: &TransferConfig, options: &LocateOptions) -> Result<(Base, WeightsFile), Error> {
     if let Some(pretrained) = PretrainedWeights::find(&config.weights) {
-        let file = data::locate_file(&pretrained.file, FOLDER, options)?;
+        let file =
+            data::locate_file(&pretrained.file, FOLDER, options).map_err(|error| not_to_be_had(pretrained, error))?;
         let base = base(config, &file.path)?;
         return Ok((base, WeightsFile { path: file.path, sha256: file.sha256 }));
     }
@@ -67,6 +68,24 @@ fn hash(path: &Path) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Says what to do about a file that is not here and cannot be fetched.
+fn not_to_be_had(pretrained: &PretrainedWeights, error: DataError) -> Error {
+    let PublishedFile { name, url, .. } = pretrained.file;
+    let message = match error {
+        DataError::NotFound { looked, .. } => {
+            let looked: Vec<String> = looked.iter().map(|folder| folder.display().to_string()).collect();
+            format!("not found in {}, and fetching is not allowed", looked.join(", "))
+        }
+        DataError::Unavailable { attempts, .. } => {
+            let attempts: Vec<String> = attempts.iter().map(ToString::to_string).collect();
+            format!("cannot be fetched: {}", attempts.join("; "))
+        }
+        other => return other.into(),
+    };
+    let message = format!("{message}; get {url}{name} and name it with --set model.weights=PATH");
+    Error::Pretrained { path: PathBuf::from(name), message }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {

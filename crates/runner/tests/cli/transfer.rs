@@ -164,7 +164,10 @@ fn other_preprocessing_and_other_weights_are_other_features() {
 fn weights_that_are_not_there_or_not_right_end_with_3_before_a_run_begins() {
     let transfer = Transfer::new();
     transfer.fails(&["--set=model.weights=missing.pth"], &["missing.pth", "vgg16 or vgg19 to fetch"]);
-    transfer.fails(&["--set=model.weights=vgg19"], &["vgg19-dcbb9e9d.pth", "fetching is not allowed"]);
+    transfer.fails(
+        &["--set=model.weights=vgg19"],
+        &["vgg19-dcbb9e9d.pth: not found in", "fetching is not allowed; get https://"],
+    );
     transfer.fails(&["--set=model.weights=/dev/zero"], &["/dev/zero", "expected a file"]);
     transfer.fails(
         &["--set=model.base=vgg13"],
