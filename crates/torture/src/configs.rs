@@ -18,7 +18,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     protections: &[
         Protection {
             what: "most bytes and most files of one experiment (`runner::experiment::extends`)",
-            test: "runner experiment::tests::bad_input::extends_is_checked",
+            test: "runner experiment::tests::bad_input::too_many_or_too_long_files_are_refused",
         },
         Protection {
             what: "most values of a file, and most levels (`runner::experiment::parse`)",

@@ -18,11 +18,11 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     quick: CASES.len() as u64,
     protections: &[
         Protection {
-            what: "as many labels as images (`data::files`)",
+            what: "as many labels as images (`data::scan`)",
             test: "data locate::a_folder_of_unknown_data_must_be_consistent",
         },
         Protection {
-            what: "labels below the number of classes (`data::files`)",
+            what: "labels below the number of classes (`data::scan`)",
             test: "data locate::a_folder_of_unknown_data_must_be_consistent",
         },
         Protection {

@@ -125,7 +125,7 @@ pub(crate) fn run(plan: &Plan, target: &Target) -> Result<Figures, String> {
     }
     drop(heart);
     watch.join().map_err(|_| "the watchdog failed".to_owned())?;
-    figures.notes = vec![format!("{} kinds of answers", kinds.len()), format!("slowest {} ms", slowest.as_millis())];
+    figures.notes = vec![format!("slowest {} ms", slowest.as_millis())];
     if plan.process == Process::Own {
         figures.notes.push(format!("peak memory {} MB", peak >> 20));
     }

@@ -67,7 +67,7 @@ drives the real binary or a crate's public functions. A shorter version of each 
 ";
 
 const PROTECTIONS: &str = "
-## What protects, and the test that fails without it
+## What protects, and the test of it
 
 | row | protection | test |
 |---|---|---|

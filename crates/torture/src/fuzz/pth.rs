@@ -20,8 +20,8 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     tries: 1_000_000,
     quick: 10_000,
     protections: &[Protection {
-        what: "only the names that a dictionary of tensors needs are understood (`models::weights::pth::pickle`)",
-        test: "runner reliability::hostile_weights_are_refused",
+        what: "only the names that a dictionary of tensors needs are understood (`models::weights::pth::object`)",
+        test: "models pth::nothing_is_executed",
     }],
     run: |plan| super::run(plan, &TARGET),
 };
