@@ -3,13 +3,17 @@
 //! The work is done channels last: for one kernel row, column and channel are then contiguous, and the
 //! convolution is three products whose tiles stay in registers until they are activated, pooled and
 //! dropped out. What the backward pass needs to know of all that is one byte per output, its *code*.
-//! Knows nothing of batch norm, strides or other kernel sizes.
+//!
+//! With vectors of input channels it goes Winograd's way instead (`minimal`), with less than half of the
+//! products; backward with pooling, only the gradients that are not zero are visited (`sparse`); what is left of
+//! first layers is a plain product (`full`). Knows nothing of batch norm, strides or other kernel sizes.
 
 mod backward;
 mod forward;
 mod full;
 mod geometry;
 mod layout;
+mod minimal;
 mod reduce;
 mod sparse;
 mod tiles;

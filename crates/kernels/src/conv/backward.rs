@@ -6,7 +6,7 @@ use super::geometry::Geometry;
 use super::reduce::{add_parts, num_parts, part_len};
 use super::sparse::{self, Outputs};
 use super::visit::Group;
-use super::{ConvBlock, Pool, TAPS, full, layout};
+use super::{ConvBlock, Pool, full, layout, minimal};
 use crate::check_len;
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa};
@@ -73,8 +73,10 @@ impl ConvBlock {
         }
 
         let filters: &[f32] = if grad_input.is_some() {
-            let filters = workspace.weights.floats(self.out_channels * TAPS * geometry.grad_channels);
+            let filters =
+                workspace.weights.floats(self.out_channels * geometry.backward_taps() * geometry.grad_channels);
             match self.pool {
+                _ if geometry.transforms_backward() => minimal::pack_filters(&geometry, weight, filters),
                 Pool::None => full::pack_filters(&geometry, weight, filters),
                 Pool::Max2 => sparse::pack_filters(&geometry, weight, filters),
             }
@@ -165,6 +167,7 @@ impl Task<'_> {
         values.resize(values.len().max(units + 1), 0.0);
         pixels.resize(pixels.len().max(units + 1), 0);
         let masked = match geometry.block.pool {
+            _ if geometry.transforms_backward() => masked.floats(geometry.backward_work_len()),
             Pool::None => masked.floats(units * geometry.out_channels()),
             Pool::Max2 => &mut [],
         };

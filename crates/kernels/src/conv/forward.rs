@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::geometry::Geometry;
 use super::tiles::Group;
-use super::{ConvBlock, TAPS, layout};
+use super::{ConvBlock, TAPS, layout, minimal};
 use crate::check_len;
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa};
@@ -58,8 +58,12 @@ impl ConvBlock {
             check_len("codes", codes.len(), batch * output_len);
         }
 
-        let packed = workspace.weights.floats(geometry.out_channels() * geometry.filter_len());
-        pack_weights(&geometry, weight, packed);
+        let packed = workspace.weights.floats(geometry.out_channels() * geometry.channels * geometry.forward_taps());
+        if geometry.transforms_forward() {
+            minimal::pack_weights(&geometry, weight, packed);
+        } else {
+            pack_weights(&geometry, weight, packed);
+        }
         let padded_bias = workspace.bias.zeros(geometry.out_channels());
         padded_bias[..bias.len()].copy_from_slice(bias);
         let together = geometry.images_together(CACHE_BYTES);
@@ -132,12 +136,14 @@ impl Task<'_> {
             packed
         };
         let units = images * geometry.units;
+        let work_len = if geometry.transforms_forward() { geometry.forward_work_len() } else { 0 };
+        let work = scratch.masked.floats(work_len);
         if geometry.writes_output() {
-            return isa::run(isa, Group::new(self, input, units, first_sample, output, codes));
+            return isa::run(isa, Group::new(self, input, work, units, first_sample, output, codes));
         }
         let channels = geometry.block.out_channels;
         let own = scratch.outputs.floats(output.len());
-        isa::run(isa, Group::new(self, input, units, first_sample, own, codes));
+        isa::run(isa, Group::new(self, input, work, units, first_sample, own, codes));
         transpose(isa, own, geometry.units, channels, output);
     }
 }

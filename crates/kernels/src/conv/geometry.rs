@@ -1,5 +1,6 @@
 //! Sizes that follow from a block and the width of the vectors.
 
+use super::minimal::POINTS;
 use super::{ConvBlock, Layout, Padding, Pool, TAPS};
 use crate::isa::Isa;
 use crate::workspace::round_up;
@@ -58,6 +59,26 @@ impl Geometry {
     /// Whether the weight gradient has its lanes in the output channels, as input channels are few.
     pub(super) fn has_few_channels(&self) -> bool {
         !self.channels.is_multiple_of(self.lanes)
+    }
+
+    /// Whether the forward pass goes [Winograd's](super::minimal) way, which needs vectors of input channels.
+    pub(super) fn transforms_forward(&self) -> bool {
+        !self.has_few_channels()
+    }
+
+    /// Whether the backward pass does; with pooling, skipping zeros is better.
+    pub(super) fn transforms_backward(&self) -> bool {
+        !self.has_few_channels() && self.block.pool == Pool::None
+    }
+
+    /// Weights per pair of channels, as the forward pass reads them.
+    pub(super) fn forward_taps(&self) -> usize {
+        if self.transforms_forward() { POINTS } else { TAPS }
+    }
+
+    /// Weights per pair of channels, as the backward pass reads and sums them.
+    pub(super) fn backward_taps(&self) -> usize {
+        if self.transforms_backward() { POINTS } else { TAPS }
     }
 
     /// Numbers of one image as the kernels read it.

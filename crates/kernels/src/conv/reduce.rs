@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::TAPS;
 use super::geometry::Geometry;
+use super::{TAPS, minimal};
 
 /// Numbers of one part: the filters' gradients and the biases'.
 pub(super) fn part_len(geometry: &Geometry) -> usize {
-    (geometry.filter_len() + 1) * geometry.out_channels()
+    (geometry.backward_taps() * geometry.channels + 1) * geometry.out_channels()
 }
 
 /// How many parts a batch is cut into.
@@ -16,8 +16,8 @@ pub(super) fn part_len(geometry: &Geometry) -> usize {
 /// clear, fill and add; more parts than this help only machines with more cores.
 pub(super) fn num_parts(geometry: &Geometry, batch: usize) -> usize {
     let parts = match part_len(geometry) {
-        0..=32_768 => 16,
-        32_769..=131_072 => 8,
+        0..=65_536 => 16,
+        65_537..=262_144 => 8,
         _ => 4,
     };
     parts.min(batch)
@@ -47,8 +47,11 @@ pub(super) fn add_parts(geometry: &Geometry, partials: &mut [f32], grad_weight: 
 
     let (channels, inputs) = (geometry.channels, geometry.block.in_channels);
     let out_channels = geometry.out_channels();
-    let (filters, bias) = sums.split_at(geometry.filter_len() * out_channels);
+    let (filters, bias) = sums.split_at(geometry.backward_taps() * channels * out_channels);
     grad_bias.copy_from_slice(&bias[..grad_bias.len()]);
+    if geometry.transforms_backward() {
+        return minimal::unpack_sums(geometry, filters, grad_weight);
+    }
     grad_weight.par_chunks_mut(inputs * TAPS).with_min_len(8).enumerate().for_each(|(out, filter)| {
         let (from, step) = if geometry.sums_end_with_outputs() {
             (&filters[out..], out_channels)

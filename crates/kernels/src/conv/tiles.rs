@@ -11,6 +11,7 @@
 )]
 
 use super::forward::Task;
+use super::minimal::{self, POINTS, Start};
 use super::{DEAD, Pool, SIDE};
 use crate::Activation;
 use crate::dropout::{Dropout, SampleKey};
@@ -23,6 +24,8 @@ pub(super) struct Group<'a> {
     task: &'a Task<'a>,
     /// Channels last, bordered.
     input: &'a [f32],
+    /// Room for the points of tiles.
+    work: &'a mut [f32],
     /// Outputs per channel, of all images.
     units: usize,
     first_sample: usize,
@@ -39,12 +42,13 @@ impl<'a> Group<'a> {
     pub(super) fn new(
         task: &'a Task<'a>,
         input: &'a [f32],
+        work: &'a mut [f32],
         units: usize,
         first_sample: usize,
         output: &'a mut [f32],
         codes: Option<&'a mut [u8]>,
     ) -> Self {
-        Self { task, input, units, first_sample, sample: 0, dropout: None, sample_end: 0, output, codes }
+        Self { task, input, work, units, first_sample, sample: 0, dropout: None, sample_end: 0, output, codes }
     }
 }
 
@@ -57,6 +61,13 @@ impl Kernel for Group<'_> {
         assert!(self.input.len() == images * geometry.image_len() && S::LANES == geometry.lanes);
         assert!(self.output.len() == images * geometry.block.output_len());
         assert!(self.task.offsets.len() >= self.units * geometry.unit_pixels);
+        if geometry.transforms_forward() {
+            assert!(self.work.len() == geometry.forward_work_len());
+            // SAFETY: the lengths are right.
+            return unsafe {
+                if geometry.columns == S::LANES { self.transformed::<S, 1>(s) } else { self.transformed::<S, 2>(s) }
+            };
+        }
         for block in 0..geometry.out_channels() / geometry.columns {
             // SAFETY: the lengths are right, and there is a panel of weights for every block.
             unsafe {
@@ -83,6 +94,73 @@ impl Group<'_> {
             match self.task.geometry.block.pool {
                 Pool::None => self.pixels::<S, Q, C>(s, block),
                 Pool::Max2 => self.windows::<S, Q, C>(s, block),
+            }
+        }
+    }
+
+    /// All columns by way of the points of tiles.
+    #[inline(always)]
+    unsafe fn transformed<S: Simd, const Q: usize>(&mut self, s: S) {
+        let task = self.task;
+        let geometry = &task.geometry;
+        let (channels, padded, room) = (geometry.channels, geometry.out_channels(), geometry.tiles_together());
+        let images = self.input.as_ptr();
+        let image_points = self.work.as_mut_ptr();
+        self.sample = self.first_sample;
+        self.sample_end = geometry.units;
+        self.start_sample();
+        let tiles = minimal::num_tiles(geometry, self.units / geometry.units);
+        for first in (0..tiles).step_by(room) {
+            let count = room.min(tiles - first);
+            // SAFETY: `run` has checked the lengths that these addresses follow from.
+            unsafe {
+                let output_points = image_points.add(POINTS * room * channels);
+                minimal::image_points(s, geometry, images, (first, count), image_points, room);
+                for point in 0..POINTS {
+                    for column in (0..padded).step_by(geometry.columns) {
+                        let left = (image_points.add(point * room * channels).cast_const(), channels, 1);
+                        let right = task.weights.as_ptr().add((point * padded + column) * channels);
+                        let result = output_points.add(point * room * padded + column);
+                        let right = (right, geometry.columns);
+                        minimal::multiply::<S, Q>(s, (count, channels), left, right, (result, padded), Start::Zero);
+                    }
+                }
+                for tile in 0..count {
+                    for channel in (0..geometry.block.out_channels).step_by(S::LANES) {
+                        let points = output_points.add(tile * padded + channel);
+                        let mut values = minimal::outputs(s, points, room * padded);
+                        let bias = s.load(task.bias.as_ptr().add(channel));
+                        for value in &mut values {
+                            *value = s.add(*value, bias);
+                        }
+                        self.finish_tile(s, channel, first + tile, values);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One or four outputs of a tile.
+    #[inline(always)]
+    unsafe fn finish_tile<S: Simd>(&mut self, s: S, channel: usize, tile: usize, values: [S::F; 4]) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match self.task.geometry.block.pool {
+                Pool::None => {
+                    for (unit, value) in minimal::output_units(&self.task.geometry, tile).into_iter().zip(values) {
+                        if let Some(unit) = unit {
+                            self.finish_one(s, channel, unit, value, s.u_splat(0));
+                        }
+                    }
+                }
+                Pool::Max2 => {
+                    let (mut best, mut index) = (values[0], s.u_splat(0));
+                    for (value, position) in values.into_iter().zip(0..).skip(1) {
+                        index = s.u_select(s.gt(value, best), s.u_splat(position), index);
+                        best = s.max(value, best);
+                    }
+                    self.finish_one(s, channel, tile, best, index);
+                }
             }
         }
     }
@@ -221,6 +299,20 @@ impl Group<'_> {
         indices: [S::U; Q],
     ) {
         let geometry = &self.task.geometry;
+        for q in 0..Q {
+            let channel = block * geometry.columns + q * S::LANES;
+            if channel >= geometry.block.out_channels {
+                return;
+            }
+            // SAFETY: as the caller promises.
+            unsafe { self.finish_one(s, channel, unit, values[q], indices[q]) };
+        }
+    }
+
+    /// Activates, drops out and stores a vector of one output's channels.
+    #[inline(always)]
+    unsafe fn finish_one<S: Simd>(&mut self, s: S, channel: usize, unit: usize, mut value: S::F, mut code: S::U) {
+        let geometry = &self.task.geometry;
         let channels = geometry.block.out_channels;
         let zero = s.splat(0.0);
         if unit >= self.sample_end {
@@ -228,30 +320,23 @@ impl Group<'_> {
             self.sample_end += geometry.units;
             self.start_sample();
         }
-        for q in 0..Q {
-            let channel = block * geometry.columns + q * S::LANES;
-            if channel >= channels {
-                return;
-            }
-            let (mut value, mut code) = (values[q], indices[q]);
-            if geometry.block.activation == Activation::Relu {
-                code = s.u_select(s.gt(value, zero), code, s.u_splat(u32::from(DEAD)));
-                // The value second: what is not a number must stay visible.
-                value = s.max(zero, value);
-            }
-            if let Some((dropout, key)) = self.dropout {
-                let element = (unit + geometry.units - self.sample_end) * channels + channel;
-                let kept = dropout.mask(s, key, element);
-                value = s.select(kept, s.mul(value, s.splat(dropout.scale())), zero);
-                code = s.u_select(kept, code, s.u_splat(u32::from(DEAD)));
-            }
-            let at = unit * channels + channel;
-            // SAFETY: the caller promises the unit; as many channels are left as are stored.
-            unsafe {
-                s.store_some(self.output.as_mut_ptr().add(at), value, channels - channel);
-                if let Some(codes) = &mut self.codes {
-                    s.store_some_bytes(codes.as_mut_ptr().add(at), code, channels - channel);
-                }
+        if geometry.block.activation == Activation::Relu {
+            code = s.u_select(s.gt(value, zero), code, s.u_splat(u32::from(DEAD)));
+            // The value second: what is not a number must stay visible.
+            value = s.max(zero, value);
+        }
+        if let Some((dropout, key)) = self.dropout {
+            let element = (unit + geometry.units - self.sample_end) * channels + channel;
+            let kept = dropout.mask(s, key, element);
+            value = s.select(kept, s.mul(value, s.splat(dropout.scale())), zero);
+            code = s.u_select(kept, code, s.u_splat(u32::from(DEAD)));
+        }
+        let at = unit * channels + channel;
+        // SAFETY: the caller promises the unit; as many channels are left as are stored.
+        unsafe {
+            s.store_some(self.output.as_mut_ptr().add(at), value, channels - channel);
+            if let Some(codes) = &mut self.codes {
+                s.store_some_bytes(codes.as_mut_ptr().add(at), code, channels - channel);
             }
         }
     }

@@ -7,6 +7,7 @@
 
 use super::backward::Task;
 use super::full::Masked;
+use super::minimal::{self, POINTS, Start};
 use super::reduce::part_len;
 use super::sparse::{List, Outputs};
 use super::{Pool, TAPS, full, sparse};
@@ -44,7 +45,13 @@ impl Kernel for Group<'_> {
         assert!(self.sums.len() == part_len(geometry));
         if let Some(grad_images) = &self.grad_images {
             assert!(grad_images.len() == images * geometry.grad_image_len());
-            assert!(self.task.filters.len() == geometry.block.out_channels * TAPS * geometry.grad_channels);
+            let taps = geometry.backward_taps();
+            assert!(self.task.filters.len() == geometry.block.out_channels * taps * geometry.grad_channels);
+        }
+        if geometry.transforms_backward() {
+            assert!(self.masked.len() == geometry.backward_work_len());
+            // SAFETY: the lengths are right.
+            return unsafe { self.transformed(s, images) };
         }
         if geometry.block.pool == Pool::None {
             assert!(self.masked.len() == units * geometry.out_channels());
@@ -69,6 +76,68 @@ impl Kernel for Group<'_> {
 }
 
 impl Group<'_> {
+    /// The gradients without pooling, by way of the points of tiles.
+    #[inline(always)]
+    unsafe fn transformed<S: Simd>(&mut self, s: S, images: usize) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match (self.task.geometry.columns == S::LANES, self.task.geometry.grad_columns() == S::LANES) {
+                (true, true) => self.points::<S, 1, 1>(s, images),
+                (true, false) => self.points::<S, 1, 2>(s, images),
+                (false, true) => self.points::<S, 2, 1>(s, images),
+                (false, false) => self.points::<S, 2, 2>(s, images),
+            }
+        }
+    }
+
+    /// The same with `Q` vectors of output channels, and `R` of input channels, in a block of columns.
+    #[inline(always)]
+    unsafe fn points<S: Simd, const Q: usize, const R: usize>(&mut self, s: S, images: usize) {
+        let geometry = &self.task.geometry;
+        let (channels, padded, room) = (geometry.channels, geometry.out_channels(), geometry.tiles_together());
+        let (outputs, filters) = (self.outputs, self.task.filters.as_ptr());
+        let (out_channels, input) = (geometry.block.out_channels, self.input.as_ptr());
+        let sums = self.sums.as_mut_ptr();
+        let image_points = self.masked.as_mut_ptr();
+        let grad_images = self.grad_images.as_mut().map(|images| images.as_mut_ptr());
+        let tiles = minimal::num_tiles(geometry, images);
+        for first in (0..tiles).step_by(room) {
+            let count = room.min(tiles - first);
+            // SAFETY: `run` has checked the lengths that these addresses follow from.
+            unsafe {
+                let gradient_points = image_points.add(POINTS * room * channels);
+                let grad_image_points = gradient_points.add(POINTS * room * padded);
+                let bias = sums.add(POINTS * channels * padded);
+                let block = (first, count);
+                minimal::image_points(s, geometry, input, block, image_points, room);
+                minimal::gradient_points(s, geometry, outputs, block, (gradient_points, room), bias);
+                for point in 0..POINTS {
+                    let image_points = image_points.add(point * room * channels).cast_const();
+                    let gradient_points = gradient_points.add(point * room * padded).cast_const();
+                    for column in (0..padded).step_by(geometry.columns) {
+                        let right = (gradient_points.add(column), padded);
+                        let sums = (sums.add(point * channels * padded + column), padded);
+                        let left = (image_points, 1, channels);
+                        minimal::multiply::<S, Q>(s, (channels, count), left, right, sums, Start::Result);
+                    }
+                    if grad_images.is_none() {
+                        continue;
+                    }
+                    let columns = geometry.grad_columns();
+                    for column in (0..channels).step_by(columns) {
+                        let right = (filters.add((point * channels + column) * out_channels), columns);
+                        let result = (grad_image_points.add(point * room * channels + column), channels);
+                        let left = (gradient_points, padded, 1);
+                        minimal::multiply::<S, R>(s, (count, out_channels), left, right, result, Start::Zero);
+                    }
+                }
+                if let Some(images) = grad_images {
+                    minimal::add_to_images(s, geometry, (grad_image_points, room), block, images);
+                }
+            }
+        }
+    }
+
     /// The gradients without pooling.
     #[inline(always)]
     unsafe fn all_channels<S: Simd>(&mut self, s: S, units: usize) {

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::product::{Product, Start};
-use super::{DenseBlock, TASK_ROWS};
+use super::{DenseBlock, TASK_ROWS, pack_panels};
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa};
 use crate::transpose::transpose;
@@ -72,7 +72,7 @@ impl DenseBlock {
                 *sum += gradient;
             }
         }
-        self.weight_gradient(isa, input, gradients, grad_weight);
+        self.weight_gradient(isa, input, gradients, grad_weight, workspace.partials.floats(batch * padded));
         if let Some(grad_input) = grad_input {
             check_len("grad_input", grad_input.len(), input.len());
             self.input_gradient(isa, weight, gradients, grad_input, workspace.weights.floats(self.packed_len(isa)));
@@ -98,10 +98,14 @@ impl DenseBlock {
     }
 
     /// The input's transpose times the gradients, a few rows per task.
-    fn weight_gradient(&self, isa: Isa, input: &[f32], gradients: &[f32], grad_weight: &mut [f32]) {
+    fn weight_gradient(&self, isa: Isa, input: &[f32], gradients: &[f32], grad_weight: &mut [f32], panels: &mut [f32]) {
         let columns = Self::columns(isa, self.outputs);
         let padded = self.padded_outputs(isa);
         let batch = input.len() / self.inputs;
+        if batch > 0 {
+            pack_panels(gradients, padded, columns, panels);
+        }
+        let panels = &*panels;
         grad_weight.par_chunks_mut(TASK_ROWS * self.outputs).enumerate().for_each(|(task, result)| {
             let (first, rows) = (task * TASK_ROWS, result.len() / self.outputs);
             Scratch::with(|scratch| {
@@ -115,8 +119,8 @@ impl DenseBlock {
                         left: own,
                         row_step: 1,
                         term_step: rows,
-                        right: gradients.get(column..).unwrap_or_default(),
-                        right_step: padded,
+                        right: &panels[column * batch..],
+                        right_step: columns,
                         terms: batch,
                         result: &mut result[column..],
                         result_step: self.outputs,

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::product::{Product, Start};
-use super::{DenseBlock, TASK_ROWS};
+use super::{DenseBlock, TASK_ROWS, pack_panels};
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa};
 use crate::workspace::Workspace;
@@ -47,14 +47,13 @@ impl DenseBlock {
 
         let columns = Self::columns(isa, self.outputs);
         let padded = self.padded_outputs(isa);
-        let weight = if padded == self.outputs {
-            weight
+        // A small batch is not worth the copy that lets every tile read neighbouring numbers.
+        let (weight, panel_start, right_step) = if padded == self.outputs && batch < TASK_ROWS {
+            (weight, columns, padded)
         } else {
-            let packed = workspace.weights.zeros(self.inputs * padded);
-            for (to, from) in packed.chunks_exact_mut(padded).zip(weight.chunks_exact(self.outputs)) {
-                to[..self.outputs].copy_from_slice(from);
-            }
-            packed
+            let packed = workspace.weights.floats(self.inputs * padded);
+            pack_panels(weight, self.outputs, columns, packed);
+            (&*packed, self.inputs * columns, columns)
         };
         // One task per block of rows and columns, each with a buffer of its own.
         let blocks = padded / columns;
@@ -72,8 +71,8 @@ impl DenseBlock {
                 left: &input[row * self.inputs..],
                 row_step: self.inputs,
                 term_step: 1,
-                right: &weight[column..],
-                right_step: padded,
+                right: &weight[task % blocks * panel_start..],
+                right_step,
                 terms: self.inputs,
                 result,
                 result_step: columns,

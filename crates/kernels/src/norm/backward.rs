@@ -11,7 +11,7 @@ use super::forward::as_f32;
 use super::statistics::{add_parts, as_f64};
 use super::{NormBlock, Statistics};
 use crate::check_len;
-use crate::conv::Layout;
+use crate::conv::{Layout, Pool};
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa, Kernel};
 use crate::simd::Simd;
@@ -214,6 +214,14 @@ impl Kernel for InputGradient<'_> {
             unsafe {
                 let coefficient = |row: usize| s.load_some(coefficients.as_ptr().add(row * channels + first), left);
                 let (a, b, c) = (coefficient(0), coefficient(1), coefficient(2));
+                if group.block.pool == Pool::None {
+                    group.each(s, first, |pixel, gradient| {
+                        let at = pixel * channels + first;
+                        let x = s.load_some(from.add(at), left);
+                        s.store_some(to.add(at), s.fma(a, gradient, s.fma(b, x, c)), left);
+                    });
+                    continue;
+                }
                 // Also the pixels that pooling leaves out have a part in the statistics.
                 for pixel in 0..grad_input.len() / channels {
                     let x = s.load_some(from.add(pixel * channels + first), left);

@@ -48,6 +48,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F {
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
     fn mul(self, a: Self::F, b: Self::F) -> Self::F {
         unsafe { _mm256_mul_ps(a, b) }
     }

@@ -11,4 +11,5 @@ mod scratch;
 mod seeds;
 mod suite;
 mod sweeps;
+mod threads;
 mod transfer;
