@@ -192,6 +192,7 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of every contender")
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), help="which networks (default all)")
     parser.add_argument("--output", type=Path, default=HERE, help="where results.json and README.md go")
+    parser.add_argument("--keep", action="store_true", help="keep what results.json has of other networks")
     arguments = parser.parse_args()
 
     commands = Commands(arguments.speed, arguments.threads)
@@ -216,6 +217,11 @@ def main():
         found["growth"] = growth(commands, arguments)
     found["profile"] = {network: profile(commands, network) for network in arguments.networks}
     arguments.output.mkdir(parents=True, exist_ok=True)
+    if arguments.keep:
+        before = json.loads((arguments.output / "results.json").read_text())
+        for part in ["step", "inference", "epoch", "profile"]:
+            if part in before:
+                found[part] = before[part] | found.get(part, {})
     (arguments.output / "results.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     (arguments.output / "README.md").write_text(report.text(found))
 

@@ -34,6 +34,12 @@ impl DenseBlock {
         if of <= lanes { lanes } else { 2 * lanes }
     }
 
+    /// Tasks that one thread takes at least. A small product is over before another thread has woken up.
+    fn tasks_at_least(&self, batch: usize) -> usize {
+        const SMALL: usize = 4 << 20;
+        if batch * self.inputs * self.outputs < SMALL { usize::MAX } else { 1 }
+    }
+
     /// Outputs, padded to whole tiles.
     fn padded_outputs(&self, isa: Isa) -> usize {
         round_up(self.outputs, Self::columns(isa, self.outputs))
@@ -42,9 +48,9 @@ impl DenseBlock {
 
 /// Cuts a matrix with rows of `len` into panels of so many columns, zeros where there is no column. The rows of a
 /// long matrix are so far apart that they compete for the same few lines of the caches.
-fn pack_panels(matrix: &[f32], len: usize, columns: usize, panels: &mut [f32]) {
+fn pack_panels(matrix: &[f32], len: usize, columns: usize, panels: &mut [f32], at_least: usize) {
     let rows = matrix.len() / len;
-    panels.par_chunks_mut(rows * columns).enumerate().for_each(|(block, panel)| {
+    panels.par_chunks_mut(rows * columns).with_min_len(at_least).enumerate().for_each(|(block, panel)| {
         let first = block * columns;
         let own = columns.min(len - first);
         for (to, from) in panel.chunks_exact_mut(columns).zip(matrix.chunks_exact(len)) {

@@ -9,6 +9,9 @@ use crate::simd::Simd;
 /// Parameters that one task updates. A parameter depends on no other, so that the split is free.
 const TASK_LEN: usize = 1 << 14;
 
+/// Tasks that one thread takes at least: fewer are over before another thread has woken up.
+const TASKS_AT_LEAST: usize = 8;
+
 /// Constants of Adam (Kingma and Ba, 2015, algorithm 1).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adam {
@@ -63,6 +66,7 @@ impl Adam {
             .zip(gradients.par_chunks(TASK_LEN))
             .zip(moment_1.par_chunks_mut(TASK_LEN))
             .zip(moment_2.par_chunks_mut(TASK_LEN))
+            .with_min_len(TASKS_AT_LEAST)
             .for_each(|(((parameters, gradients), moment_1), moment_2)| {
                 isa::run(isa, AdamTask { constants, parameters, gradients, moment_1, moment_2 });
             });
@@ -182,6 +186,7 @@ impl Sgd {
             .par_chunks_mut(TASK_LEN)
             .zip(gradients.par_chunks(TASK_LEN))
             .zip(velocity.par_chunks_mut(TASK_LEN))
+            .with_min_len(TASKS_AT_LEAST)
             .for_each(|((parameters, gradients), velocity)| {
                 for ((p, &g), v) in parameters.iter_mut().zip(gradients).zip(velocity) {
                     let g = g + self.weight_decay * *p;

@@ -103,36 +103,39 @@ impl DenseBlock {
         let padded = self.padded_outputs(isa);
         let batch = input.len() / self.inputs;
         if batch > 0 {
-            pack_panels(gradients, padded, columns, panels);
+            pack_panels(gradients, padded, columns, panels, self.tasks_at_least(batch));
         }
         let panels = &*panels;
-        grad_weight.par_chunks_mut(TASK_ROWS * self.outputs).enumerate().for_each(|(task, result)| {
-            let (first, rows) = (task * TASK_ROWS, result.len() / self.outputs);
-            Scratch::with(|scratch| {
-                // The inputs of this task, close together: a row of the whole input is far from the next.
-                let own = scratch.images.floats(batch * rows);
-                for (own, sample) in own.chunks_exact_mut(rows).zip(input.chunks_exact(self.inputs)) {
-                    own.copy_from_slice(&sample[first..first + rows]);
-                }
-                for column in (0..padded).step_by(columns) {
-                    let product = Product {
-                        left: own,
-                        row_step: 1,
-                        term_step: rows,
-                        right: &panels[column * batch..],
-                        right_step: columns,
-                        terms: batch,
-                        result: &mut result[column..],
-                        result_step: self.outputs,
-                        rows,
-                        columns: columns.min(self.outputs - column),
-                        padded_columns: columns,
-                        start: Start::Zero,
-                    };
-                    isa::run(isa, product);
-                }
-            });
-        });
+        let at_least = self.tasks_at_least(batch);
+        grad_weight.par_chunks_mut(TASK_ROWS * self.outputs).with_min_len(at_least).enumerate().for_each(
+            |(task, result)| {
+                let (first, rows) = (task * TASK_ROWS, result.len() / self.outputs);
+                Scratch::with(|scratch| {
+                    // The inputs of this task, close together: a row of the whole input is far from the next.
+                    let own = scratch.images.floats(batch * rows);
+                    for (own, sample) in own.chunks_exact_mut(rows).zip(input.chunks_exact(self.inputs)) {
+                        own.copy_from_slice(&sample[first..first + rows]);
+                    }
+                    for column in (0..padded).step_by(columns) {
+                        let product = Product {
+                            left: own,
+                            row_step: 1,
+                            term_step: rows,
+                            right: &panels[column * batch..],
+                            right_step: columns,
+                            terms: batch,
+                            result: &mut result[column..],
+                            result_step: self.outputs,
+                            rows,
+                            columns: columns.min(self.outputs - column),
+                            padded_columns: columns,
+                            start: Start::Zero,
+                        };
+                        isa::run(isa, product);
+                    }
+                });
+            },
+        );
     }
 
     /// The gradients times the weights' transpose, a few samples per task.
@@ -140,7 +143,8 @@ impl DenseBlock {
         let columns = Self::columns(isa, self.inputs);
         let padded = self.padded_outputs(isa);
         let panel_len = self.outputs * columns;
-        packed.par_chunks_mut(panel_len).enumerate().for_each(|(block, panel)| {
+        let at_least = self.tasks_at_least(grad_input.len() / self.inputs);
+        packed.par_chunks_mut(panel_len).with_min_len(at_least).enumerate().for_each(|(block, panel)| {
             let rows = &weight[block * columns * self.outputs..];
             if let Some(rows) = rows.get(..panel_len) {
                 return transpose(isa, rows, columns, self.outputs, panel);
@@ -153,8 +157,11 @@ impl DenseBlock {
             }
         });
         let packed = &*packed;
-        grad_input.par_chunks_mut(TASK_ROWS * self.inputs).zip(gradients.par_chunks(TASK_ROWS * padded)).for_each(
-            |(result, gradients)| {
+        grad_input
+            .par_chunks_mut(TASK_ROWS * self.inputs)
+            .zip(gradients.par_chunks(TASK_ROWS * padded))
+            .with_min_len(at_least)
+            .for_each(|(result, gradients)| {
                 for (block, panel) in packed.chunks_exact(panel_len).enumerate() {
                     let column = block * columns;
                     let product = Product {
@@ -173,8 +180,7 @@ impl DenseBlock {
                     };
                     isa::run(isa, product);
                 }
-            },
-        );
+            });
     }
 
     /// Numbers of the weights' transpose as panels.

@@ -52,37 +52,39 @@ impl DenseBlock {
             (weight, columns, padded)
         } else {
             let packed = workspace.weights.floats(self.inputs * padded);
-            pack_panels(weight, self.outputs, columns, packed);
+            pack_panels(weight, self.outputs, columns, packed, self.tasks_at_least(batch));
             (&*packed, self.inputs * columns, columns)
         };
         // One task per block of rows and columns, each with a buffer of its own.
         let blocks = padded / columns;
         let task_len = TASK_ROWS * columns;
         let sums = workspace.partials.floats(batch.div_ceil(TASK_ROWS) * blocks * task_len);
-        sums.par_chunks_mut(task_len).enumerate().for_each(|(task, result)| {
-            let (row, column) = (task / blocks * TASK_ROWS, task % blocks * columns);
-            let rows = TASK_ROWS.min(batch - row);
-            let own = columns.min(self.outputs - column);
-            for row in result.chunks_exact_mut(columns) {
-                row[..own].copy_from_slice(&bias[column..column + own]);
-                row[own..].fill(0.0);
-            }
-            let product = Product {
-                left: &input[row * self.inputs..],
-                row_step: self.inputs,
-                term_step: 1,
-                right: &weight[task % blocks * panel_start..],
-                right_step,
-                terms: self.inputs,
-                result,
-                result_step: columns,
-                rows,
-                columns,
-                padded_columns: columns,
-                start: Start::Result,
-            };
-            isa::run(isa, product);
-        });
+        sums.par_chunks_mut(task_len).with_min_len(self.tasks_at_least(batch)).enumerate().for_each(
+            |(task, result)| {
+                let (row, column) = (task / blocks * TASK_ROWS, task % blocks * columns);
+                let rows = TASK_ROWS.min(batch - row);
+                let own = columns.min(self.outputs - column);
+                for row in result.chunks_exact_mut(columns) {
+                    row[..own].copy_from_slice(&bias[column..column + own]);
+                    row[own..].fill(0.0);
+                }
+                let product = Product {
+                    left: &input[row * self.inputs..],
+                    row_step: self.inputs,
+                    term_step: 1,
+                    right: &weight[task % blocks * panel_start..],
+                    right_step,
+                    terms: self.inputs,
+                    result,
+                    result_step: columns,
+                    rows,
+                    columns,
+                    padded_columns: columns,
+                    start: Start::Result,
+                };
+                isa::run(isa, product);
+            },
+        );
         let sums = &*sums;
         output.par_chunks_mut(self.outputs).with_min_len(TASK_ROWS).enumerate().for_each(|(sample, output)| {
             let task = sample / TASK_ROWS * blocks;
