@@ -17,8 +17,6 @@ import report
 from networks import NETWORKS
 
 HERE = Path(__file__).parent
-# Milliseconds that a contender works in a round, and before the first one.
-TURN, WARM_UP = 1500, 1500
 # Images of an epoch as the experiments have it, and of a pass over the test images.
 EPOCH, TEST = 48_000, 10_000
 
@@ -31,7 +29,7 @@ class Contender:
         environment = os.environ | {name: str(threads) for name in names}
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True)
-        self.rounds, self.peak_bytes, self.turn, self.counts = [], 0, 1, {}
+        self.rounds, self.peak_bytes, self.steps, self.counts = [], 0, 1, {}
 
     def ask(self, count):
         print(count, file=self.process.stdin, flush=True)
@@ -43,13 +41,13 @@ class Contender:
         self.counts = answer
         return answer["milliseconds"]
 
-    def warm_up(self):
+    def warm_up(self, turn):
         first = self.ask(2)[-1]
-        again = self.ask(min(200, max(1, round(WARM_UP / first))))
-        self.turn = min(500, max(1, round(TURN / statistics.median(again))))
+        again = self.ask(min(200, max(1, round(turn / first))))
+        self.steps = min(500, max(1, round(turn / statistics.median(again))))
 
     def take_turn(self):
-        self.rounds.append(statistics.median(self.ask(self.turn)))
+        self.rounds.append(statistics.median(self.ask(self.steps)))
 
     def end(self):
         self.process.stdin.close()
@@ -59,12 +57,12 @@ class Contender:
         }
 
 
-def alternate(title, commands, rounds, threads):
-    """Medians of every round of every contender."""
+def alternate(title, commands, rounds, threads, turn):
+    """Medians of every round of every contender, each of which works for `turn` milliseconds a round."""
     print(title, file=sys.stderr, flush=True)
     contenders = {name: Contender(command, threads) for name, command in commands.items()}
     for contender in contenders.values():
-        contender.warm_up()
+        contender.warm_up(turn)
     order = list(contenders)
     for _ in range(rounds):
         for name in order:
@@ -118,7 +116,7 @@ def growth(commands, arguments):
     rows = []
 
     def row(title, suite, peer, threads):
-        found = alternate(title, {"fused": suite, "PyTorch channels-last": peer}, arguments.growth_rounds, threads)
+        found = alternate(title, {"fused": suite, "PyTorch channels-last": peer}, arguments.growth_rounds, threads, arguments.turn)
         rows.append({"title": title, "found": found})
 
     torch = lambda network, batch, width: commands.peer(
@@ -180,7 +178,7 @@ def peak(commands, arguments):
         "suite": [commands.speed, "peak"],
         "PyTorch": [sys.executable, str(HERE / "peer_peak.py"), str(arguments.threads)],
     }
-    return alternate("product of two matrices", both, arguments.rounds, arguments.threads)
+    return alternate("product of two matrices", both, arguments.rounds, arguments.threads, arguments.turn)
 
 
 def main():
@@ -190,6 +188,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="rounds of every comparison (default 5)")
     parser.add_argument("--growth-rounds", type=int, default=3, help="rounds of the tables of growth (default 3)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of every contender")
+    parser.add_argument("--turn", type=float, default=1500, help="milliseconds of a turn (default 1500)")
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), help="which networks (default all)")
     parser.add_argument("--output", type=Path, default=HERE, help="where results.json and README.md go")
     parser.add_argument("--keep", action="store_true", help="keep what results.json has of other networks")
@@ -197,10 +196,12 @@ def main():
 
     commands = Commands(arguments.speed, arguments.threads)
     found = {"machine": machine(), "versions": versions(), "threads": arguments.threads, "quick": arguments.quick}
-    found["rounds"] = arguments.rounds
+    found |= {"rounds": arguments.rounds, "turn": arguments.turn}
     found["peak"] = peak(commands, arguments)
     found["step"] = {
-        network: alternate(f"{network}: step", commands.all(network, "step"), arguments.rounds, arguments.threads)
+        network: alternate(
+            f"{network}: step", commands.all(network, "step"), arguments.rounds, arguments.threads, arguments.turn
+        )
         for network in arguments.networks
     }
     if not arguments.quick:
@@ -211,6 +212,7 @@ def main():
                     commands.all(network, what, images=images, composed=what != "epoch"),
                     arguments.rounds,
                     arguments.threads,
+                    arguments.turn,
                 )
                 for network in arguments.networks
             }

@@ -33,7 +33,7 @@ Written by `{command}`, which anyone can run; `results.json` beside this file ha
 machine: {machine["processor"]}, {machine["cores"]} cores ({sets}), {machine["memory"]}, {machine["system"]};
 {found["threads"]} threads for everyone. Versions: {names}.
 
-Contenders take turns, each a process of its own that works for about {TURN_SECONDS} seconds a turn, in
+Contenders take turns, each a process of its own that works for about {found["turn"] / 1e3:g} seconds a turn, in
 {found["rounds"]} rounds whose order rotates. A time is the median over rounds of a round's median. A ratio is taken
 within each round, to the peer that is the faster one by its median; its median and range are given. All compute in
 f32 with the same layers, batch and optimizer: PyTorch eager, with its fused optimizer, Keras as `fit` compiles it. A
@@ -43,9 +43,6 @@ The largest product of matrices reaches {peak(found):.0f} GFLOP/s (the best of t
 "of peak" refers to. A step counts three passes' operations but for the first layer's input gradient, which nobody
 needs; operations that the suite leaves out because a factor is zero count as done.
 """
-
-
-TURN_SECONDS = 1.5
 
 
 def peak(found):
