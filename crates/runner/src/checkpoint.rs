@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use models::Model;
 
-pub use record::Record;
 use record::{BestRecord, SelectionRecord, VERSION};
+pub use record::{Continuity, Record};
 
 use crate::{
     backend::Backend,
@@ -132,7 +132,8 @@ pub fn record(files: &CheckpointFiles) -> Result<Record, CheckpointError> {
 
 /// Turns files and the rows of the epochs that are done back into a state.
 ///
-/// `template` is the experiment's model with any weights; `clock` the steps of every planned epoch.
+/// `template` is the experiment's model with any weights; `clock` the steps of every planned epoch,
+/// with how strictly the counters are held against them.
 ///
 /// # Errors
 ///
@@ -142,11 +143,11 @@ pub fn decode(
     record: Record,
     rows: Vec<EpochRow>,
     template: &Model,
-    clock: &[usize],
+    (clock, continuity): (&[usize], Continuity),
     experiment: &Experiment,
     backend: &Backend,
 ) -> Result<State, CheckpointError> {
-    record.check(&rows, clock).map_err(CheckpointError::Record)?;
+    record.check(&rows, clock, continuity).map_err(CheckpointError::Record)?;
     let file = |name| files.get(name).map(Vec::as_slice).ok_or(CheckpointError::Missing(name));
     let model = model(MODEL, template, file(MODEL)?)?;
     let tensors = tensors::decode(file(OPTIMIZER)?)?;

@@ -4,7 +4,7 @@ use models::Model;
 
 use super::{Changes, Prepared};
 use crate::{
-    checkpoint::{self, CheckpointError, Record},
+    checkpoint::{self, CheckpointError, Continuity, Record},
     error::Error,
     experiment::Experiment,
     provenance::Fingerprint,
@@ -75,7 +75,8 @@ pub(super) fn find(run: &RunDir, prepared: &Prepared<'_>, changes: Changes) -> R
             }
         };
         let accepted = accept(run, &record.fingerprint, &prepared.fingerprint, changes)?;
-        match depart(run, number, &files, record, prepared) {
+        let continuity = if accepted.is_empty() { Continuity::Exact } else { Continuity::Changed };
+        match depart(run, number, &files, record, prepared, continuity) {
             Ok(departure) => return Ok(Found { departure, damaged, changes: accepted }),
             Err(message) => damaged.push(Damaged { number, message }),
         }
@@ -124,14 +125,23 @@ fn depart(
     files: &CheckpointFiles,
     record: Record,
     prepared: &Prepared<'_>,
+    continuity: Continuity,
 ) -> Result<Departure, String> {
     let Record { metrics, seconds, checkpoint_seconds, .. } = record.clone();
     // Cuts off the rows that came after the checkpoint.
     run.metrics_log(&metrics).map_err(|error| error.to_string())?;
     let rows = run.metrics().map_err(|error| error.to_string())?;
     let (template, clock): (Model, Vec<usize>) = (prepared.drawn_model(), clock(prepared.experiment, prepared));
-    let state = checkpoint::decode(files, record, rows, &template, &clock, prepared.experiment, &prepared.backend)
-        .map_err(|error| at(run, number, &error))?;
+    let state = checkpoint::decode(
+        files,
+        record,
+        rows,
+        &template,
+        (&clock, continuity),
+        prepared.experiment,
+        &prepared.backend,
+    )
+    .map_err(|error| at(run, number, &error))?;
     Ok(Departure { state, metrics, seconds, checkpoint_seconds, checkpoint: Some(number) })
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use runner::{
     backend::{self, Backend},
-    checkpoint::{self, Context},
+    checkpoint::{self, Context, Continuity},
     error::Error,
     experiment::{self, BackendName, Overrides, Resolved},
     metrics::EpochRow,
@@ -74,7 +74,7 @@ impl Lab {
         let clock: Vec<usize> =
             epochs.flat_map(|(phase, it)| std::iter::repeat_n(it.train.num_batches(), phase.epochs)).collect();
         let record = checkpoint::record(files).expect("written by this program");
-        checkpoint::decode(files, record, rows, &self.model(), &clock, experiment, &self.backend)
+        checkpoint::decode(files, record, rows, &self.model(), (&clock, Continuity::Exact), experiment, &self.backend)
             .unwrap_or_else(|error| panic!("{error}"))
     }
 }
