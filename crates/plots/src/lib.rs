@@ -73,6 +73,7 @@ pub use crate::scene::Scene;
 pub use crate::sprite::Sprite;
 pub use crate::style::{Color, Dash, Mark, PALETTE, SeriesStyle};
 pub use crate::table::{Alignment, Column, Table};
+pub use crate::text::thousands;
 
 /// Something that can be drawn.
 pub trait Figure {

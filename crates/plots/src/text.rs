@@ -86,8 +86,9 @@ pub(crate) fn value(value: f64) -> String {
 }
 
 /// A count with its thousands set apart: `48,000`.
-pub(crate) fn thousands(count: u128) -> String {
-    let digits = count.to_string();
+#[must_use]
+pub fn thousands(count: impl Into<u128>) -> String {
+    let digits = count.into().to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn thousands_are_set_apart() {
-        let check = |number, expected: &str| assert_eq!(thousands(number), expected);
+        let check = |number: u64, expected: &str| assert_eq!(thousands(number), expected);
         check(0, "0");
         check(999, "999");
         check(48_000, "48,000");

@@ -62,7 +62,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Error> {
             run::all(&arguments.run)
         }
         Some(Command::Resume(arguments)) => run::resume(&arguments),
-        Some(Command::Plot { run, svg }) => plot(&run, svg),
+        Some(Command::Plot { run, drawing }) => plot(&run, drawing.formats()),
         Some(Command::Summary { experiment, set }) => show::summary(&experiment, &set),
         Some(Command::List { folder, results_dir }) => show::list(&folder, &results_dir),
         Some(Command::Compare(compare)) => compare::compare(&compare),
@@ -97,8 +97,7 @@ fn check_word(path: &Path) -> Result<(), Error> {
     Err(Error::Usage(format!("{word}: neither a command nor an experiment file; {hint}")))
 }
 
-fn plot(path: &Path, formats: bool) -> Result<(), Error> {
-    let formats = if formats { report::Formats::PngAndSvg } else { report::Formats::Png };
+fn plot(path: &Path, formats: report::Formats) -> Result<(), Error> {
     let run = RunDir::open(path)?;
     if let Ok(status) = run.status()
         && status.is_resumable()

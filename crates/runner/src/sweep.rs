@@ -175,7 +175,7 @@ pub fn table(ranking: &Ranking) -> String {
         row.extend(trial.settings.values().map(ranking::shown));
         let spreads = [trial.valid_accuracy, trial.valid_loss, trial.train_accuracy];
         row.extend(spreads.map(|spread| spread.map_or_else(dash, |it| it.to_string())));
-        row.push(trial.parameters.map_or_else(dash, |count| tables::thousands(count as u64)));
+        row.push(trial.parameters.map_or_else(dash, |count| plots::thousands(count as u64)));
         row.push(format!("{:.1}", trial.seconds));
         table.add_row(row);
     }

@@ -2,6 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 use models::Summary;
+use plots::thousands;
 
 /// The layers of a model as a table with totals.
 #[must_use]
@@ -42,30 +43,4 @@ pub fn plain(header: &[&str], first_number: usize) -> Table {
         }
     }
     table
-}
-
-/// Groups digits by three, as in `1,221,546`.
-#[must_use]
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::thousands;
-
-    #[test]
-    fn digits_are_grouped_by_three() {
-        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_221_546, "1,221,546")] {
-            assert_eq!(thousands(number), expected);
-        }
-    }
 }

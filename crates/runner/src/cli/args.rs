@@ -4,9 +4,10 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use data::{LocateOptions, Network, Progress};
 
 use super::seeds::SeedList;
-use crate::{experiment::BackendName, progress::ProgressMode};
+use crate::{experiment::BackendName, progress::ProgressMode, report::Formats};
 
 /// Train image classifiers from TOML experiments and draw what they learnt.
 #[derive(Debug, Parser)]
@@ -75,35 +76,67 @@ pub(super) struct RunArguments {
     /// Folder with the data set's IDX files
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
-    /// Never fetch data
-    #[arg(long)]
-    pub(super) offline: bool,
-    /// Fetch data from this web folder (which has each file as NAME.gz) and from nowhere else
-    #[arg(long, value_name = "URL", conflicts_with = "offline")]
-    pub(super) mirror: Vec<String>,
+    #[command(flatten)]
+    pub(super) fetching: Fetching,
     /// Threads that compute on the CPU [default: one per core]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<NonZeroUsize>,
     /// Fits of a sweep that are made at once, in processes that share the threads
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) jobs: NonZeroUsize,
-    /// How progress is shown on stderr
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) progress: ProgressMode,
     /// Print one JSON object per run on stdout
     #[arg(long)]
     pub(super) json: bool,
-    /// Draw figures as SVG, too
-    #[arg(long)]
-    pub(super) svg: bool,
+    #[command(flatten)]
+    pub(super) drawing: Drawing,
     /// Print the resolved configuration and the model, and touch nothing
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
+/// Where data may come from, and how that and what follows is shown.
+#[derive(Debug, Args)]
+pub(super) struct Fetching {
+    /// Never fetch data
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// Fetch data from this web folder (which has each file as NAME.gz) and from nowhere else
+    #[arg(long, value_name = "URL", conflicts_with = "offline")]
+    pub(super) mirror: Vec<String>,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) progress: ProgressMode,
+}
+
+impl Fetching {
+    /// How data sets are looked for.
+    pub(super) fn options(&self) -> LocateOptions {
+        LocateOptions {
+            network: if self.offline { Network::Forbidden } else { Network::Allowed },
+            // Whoever serves the bytes: their hashes are known.
+            mirrors: (!self.mirror.is_empty()).then(|| self.mirror.clone()),
+            progress: if self.progress.settled() == ProgressMode::Bar { Progress::Bar } else { Progress::Silent },
+            ..LocateOptions::default()
+        }
+    }
+}
+
+/// What figures are drawn as.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Drawing {
+    /// Draw figures as SVG, too
+    #[arg(long)]
+    pub(super) svg: bool,
+}
+
+impl Drawing {
+    pub(super) fn formats(self) -> Formats {
+        if self.svg { Formats::PngAndSvg } else { Formats::Png }
+    }
+}
+
 /// Which run to go on with.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct ResumeArguments {
     /// Run directory, such as results/cnn3/latest
     #[arg(value_name = "RUN_DIR")]
@@ -111,24 +144,16 @@ pub(super) struct ResumeArguments {
     /// Go on even if configuration, data, program or machine have changed, and note that in the run
     #[arg(long)]
     pub(super) accept_changes: bool,
-    /// Never fetch data
-    #[arg(long)]
-    pub(super) offline: bool,
-    /// Fetch data from this web folder (which has each file as NAME.gz) and from nowhere else
-    #[arg(long, value_name = "URL", conflicts_with = "offline")]
-    pub(super) mirror: Vec<String>,
+    #[command(flatten)]
+    pub(super) fetching: Fetching,
     /// Threads that compute on the CPU [default: one per core]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<NonZeroUsize>,
-    /// How progress is shown on stderr
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) progress: ProgressMode,
     /// Print one JSON object on stdout
     #[arg(long)]
     pub(super) json: bool,
-    /// Draw figures as SVG, too
-    #[arg(long)]
-    pub(super) svg: bool,
+    #[command(flatten)]
+    pub(super) drawing: Drawing,
 }
 
 /// What else the program does.
@@ -141,9 +166,8 @@ pub(super) enum Command {
         /// Run directory, such as results/cnn3/latest
         #[arg(value_name = "RUN_DIR")]
         run: PathBuf,
-        /// Draw figures as SVG, too
-        #[arg(long)]
-        svg: bool,
+        #[command(flatten)]
+        drawing: Drawing,
     },
     /// Print the model of an experiment: layers, shapes, parameters, multiply-adds
     Summary {
@@ -201,9 +225,8 @@ pub(super) struct CompareArguments {
     /// How the table is printed
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: TableFormat,
-    /// Draw figures as SVG, too
-    #[arg(long)]
-    pub(super) svg: bool,
+    #[command(flatten)]
+    pub(super) drawing: Drawing,
 }
 
 /// What to keep.
@@ -270,13 +293,6 @@ pub(super) struct DataSetArguments {
     /// Folder with the data set's IDX files
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
-    /// Never fetch data
-    #[arg(long)]
-    pub(super) offline: bool,
-    /// Fetch data from this web folder (which has each file as NAME.gz) and from nowhere else
-    #[arg(long, value_name = "URL", conflicts_with = "offline")]
-    pub(super) mirror: Vec<String>,
-    /// How progress is shown on stderr
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) progress: ProgressMode,
+    #[command(flatten)]
+    pub(super) fetching: Fetching,
 }

@@ -8,7 +8,7 @@ use super::args::{CompareArguments, TableFormat};
 use crate::{
     error::Error,
     metrics::EpochRow,
-    report::{self, Formats, Overlay},
+    report::{self, Overlay},
     run_dir::{RunDir, Summary},
     tables,
 };
@@ -26,7 +26,7 @@ pub(super) fn compare(arguments: &CompareArguments) -> Result<(), Error> {
         table.load_style(presets::ASCII_MARKDOWN);
     }
     super::answer(&table)?;
-    let formats = if arguments.svg { Formats::PngAndSvg } else { Formats::Png };
+    let formats = arguments.drawing.formats();
     let curves: Vec<_> = runs.into_iter().map(|run| (run.name, run.rows)).collect();
     let output = &arguments.output;
     fs::create_dir_all(output).map_err(Error::io("cannot create the folder", output))?;
@@ -76,7 +76,7 @@ fn table(runs: &[Compared]) -> comfy_table::Table {
             score(chosen.and_then(|row| row.valid_accuracy)),
             score(summary.map(|it| it.test_loss)),
             score(summary.map(|it| it.test_accuracy)),
-            summary.map_or_else(|| "–".to_owned(), |it| tables::thousands(it.parameters as u64)),
+            summary.map_or_else(|| "–".to_owned(), |it| plots::thousands(it.parameters as u64)),
             summary.map_or_else(|| "–".to_owned(), |it| format!("{:.0}", it.images_per_second)),
             summary.map_or_else(|| "–".to_owned(), |it| format!("{:.1}", it.seconds.total)),
         ]);

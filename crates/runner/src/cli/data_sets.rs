@@ -1,9 +1,9 @@
 //! `runner data fetch|verify|list`: data sets without training.
 
-use data::{DatasetInfo, FileStatus, LocateOptions, Network, Progress, Source};
+use data::{DatasetInfo, FileStatus, LocateOptions, Network, Source};
 
 use super::args::{DataAction, DataArguments, DataSetArguments};
-use crate::{error::Error, progress::ProgressMode, tables};
+use crate::{error::Error, tables};
 
 pub(super) fn dispatch(arguments: &DataArguments) -> Result<(), Error> {
     match &arguments.action {
@@ -13,26 +13,12 @@ pub(super) fn dispatch(arguments: &DataArguments) -> Result<(), Error> {
     }
 }
 
-/// How to look for data, from the flags that runs and data commands share.
-pub(super) fn locate_options(offline: bool, progress: ProgressMode) -> LocateOptions {
-    LocateOptions {
-        network: if offline { Network::Forbidden } else { Network::Allowed },
-        progress: if progress.settled() == ProgressMode::Bar { Progress::Bar } else { Progress::Silent },
-        ..LocateOptions::default()
-    }
+fn options(arguments: &DataSetArguments) -> LocateOptions {
+    LocateOptions { data_dir: arguments.data_dir.clone(), ..arguments.fetching.options() }
 }
 
-/// The only places to fetch from, if any are named. Whoever serves the bytes: their hashes are known.
-pub(super) fn mirrors(urls: &[String]) -> Option<Vec<String>> {
-    (!urls.is_empty()).then(|| urls.to_vec())
-}
-
-fn options(arguments: &DataSetArguments, offline: bool) -> LocateOptions {
-    LocateOptions {
-        data_dir: arguments.data_dir.clone(),
-        mirrors: mirrors(&arguments.mirror),
-        ..locate_options(offline, arguments.progress)
-    }
+fn offline(arguments: &DataSetArguments) -> LocateOptions {
+    LocateOptions { network: Network::Forbidden, ..options(arguments) }
 }
 
 /// The data sets meant: the named one, or all.
@@ -46,14 +32,14 @@ fn wanted(arguments: &DataSetArguments) -> Result<Vec<&'static DatasetInfo>, Err
 
 fn fetch(arguments: &DataSetArguments) -> Result<(), Error> {
     for info in wanted(arguments)? {
-        print_files(info, &options(arguments, arguments.offline))?;
+        print_files(info, &options(arguments))?;
     }
     Ok(())
 }
 
 fn verify(arguments: &DataSetArguments) -> Result<(), Error> {
     for info in wanted(arguments)? {
-        print_files(info, &options(arguments, true))?;
+        print_files(info, &offline(arguments))?;
     }
     Ok(())
 }
@@ -71,7 +57,7 @@ fn print_files(info: &'static DatasetInfo, options: &LocateOptions) -> Result<()
 fn list(arguments: &DataSetArguments) -> Result<(), Error> {
     let mut table = tables::plain(&["data set", "about", "place", "files"], 4);
     for info in wanted(arguments)? {
-        for (index, place) in data::status(info, &options(arguments, true)).into_iter().enumerate() {
+        for (index, place) in data::status(info, &offline(arguments)).into_iter().enumerate() {
             let (name, title) = if index == 0 { (info.name, info.title) } else { ("", "") };
             table.add_row([
                 name.to_owned(),

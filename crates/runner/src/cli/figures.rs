@@ -5,14 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use data::{LocateOptions, Source};
 
-use super::data_sets::locate_options;
+use super::args::{Drawing, Fetching};
 use crate::{
     backend,
     error::Error,
     experiment::{self, BackendName, Overrides},
     figures::{self, EmbeddedPart, Group, Options, Output},
-    progress::ProgressMode,
-    report::Formats,
     run_dir::RunDir,
 };
 
@@ -56,12 +54,10 @@ pub(super) struct FiguresArguments {
     /// Folder with the data set's IDX files
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Never fetch data
-    #[arg(long)]
-    offline: bool,
-    /// Draw figures as SVG, too
-    #[arg(long)]
-    svg: bool,
+    #[command(flatten)]
+    fetching: Fetching,
+    #[command(flatten)]
+    drawing: Drawing,
 }
 
 pub(super) fn figures(arguments: &FiguresArguments) -> Result<(), Error> {
@@ -97,7 +93,7 @@ impl FiguresArguments {
                 known.join(", ")
             )));
         };
-        let locate = LocateOptions { data_dir: self.data_dir.clone(), ..self.locate() };
+        let locate = LocateOptions { data_dir: self.data_dir.clone(), ..self.fetching.options() };
         figures::draw_dataset(&data::locate(&Source::Named(info), &locate)?, &self.results_dir, options)
     }
 
@@ -107,16 +103,12 @@ impl FiguresArguments {
         let resolved = experiment::load(&run.config_path(), &overrides)?;
         // Pictures need no GPU, and on the CPU they are the same everywhere.
         let backend = backend::select(BackendName::Flex)?;
-        figures::draw_run(&run, &resolved, &backend, &self.locate(), options)
-    }
-
-    fn locate(&self) -> LocateOptions {
-        locate_options(self.offline, ProgressMode::default())
+        figures::draw_run(&run, &resolved, &backend, &self.fetching.options(), options)
     }
 
     fn options(&self) -> Options {
         Options {
-            formats: if self.svg { Formats::PngAndSvg } else { Formats::Png },
+            formats: self.drawing.formats(),
             groups: self.only.clone(),
             indices: self.index.clone(),
             layers: self.layer.clone(),

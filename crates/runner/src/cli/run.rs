@@ -2,7 +2,6 @@
 
 use std::{num::NonZeroUsize, path::Path};
 
-use data::LocateOptions;
 use serde_json::json;
 
 use super::{
@@ -13,7 +12,6 @@ use crate::{
     error::Error,
     experiment::{self, Overrides, Resolved, ResolvedXor},
     progress::Display,
-    report,
     run_dir::{Existing, RunDir, latest_unfinished},
     seeds::Ended,
     trip::{self, Changes, Continuation, Finished, Request},
@@ -94,7 +92,7 @@ pub(super) fn trained(
     run_name: Option<&str>,
     arguments: &RunArguments,
 ) -> Result<Ended, Error> {
-    let display = Display::new(arguments.progress);
+    let display = Display::new(arguments.fetching.progress);
     if arguments.skip_finished
         && let Some(ended) = crate::seeds::finished(&arguments.results_dir, resolved)?
     {
@@ -103,7 +101,7 @@ pub(super) fn trained(
         report_on(&ended, seconds, &display, arguments.json)?;
         return Ok(ended);
     }
-    let (locate, formats) = (locate_options(arguments), formats(arguments));
+    let (locate, formats) = (arguments.fetching.options(), arguments.drawing.formats());
     let finished = if arguments.resume {
         let run = unfinished(resolved, run_name, arguments)?;
         let changes = changes(arguments.accept_changes);
@@ -124,16 +122,13 @@ pub(super) fn resume(arguments: &ResumeArguments) -> Result<(), Error> {
     if let Some(threads) = arguments.threads {
         use_threads(threads)?;
     }
-    let display = Display::new(arguments.progress);
+    let display = Display::new(arguments.fetching.progress);
     let continuation = Continuation {
         run: &arguments.run,
         resolved: None,
         changes: changes(arguments.accept_changes),
-        locate: LocateOptions {
-            mirrors: super::data_sets::mirrors(&arguments.mirror),
-            ..super::data_sets::locate_options(arguments.offline, arguments.progress)
-        },
-        formats: if arguments.svg { report::Formats::PngAndSvg } else { report::Formats::Png },
+        locate: arguments.fetching.options(),
+        formats: arguments.drawing.formats(),
     };
     let Finished { run, summary, seconds } = trip::resume(&continuation, &display)?;
     report_on(&Ended { run, summary, reused: false }, seconds, &display, arguments.json)
@@ -160,7 +155,7 @@ fn exclusive_or(path: &Path, resolved: &ResolvedXor, arguments: &RunArguments) -
     if arguments.dry_run {
         return super::answer(&resolved.annotated_toml());
     }
-    let display = Display::new(arguments.progress);
+    let display = Display::new(arguments.fetching.progress);
     let ignored = [("--backend", arguments.backend.is_some()), ("--seed", arguments.seed.is_some())];
     for (flag, _) in ignored.iter().filter(|(_, given)| *given) {
         display.say(&format!("{}: {flag} changes nothing here", path.display()));
@@ -171,7 +166,7 @@ fn exclusive_or(path: &Path, resolved: &ResolvedXor, arguments: &RunArguments) -
         results_dir: &arguments.results_dir,
         run_name: arguments.run_name.as_deref(),
         existing: if arguments.force { Existing::MoveAside } else { Existing::Keep },
-        formats: formats(arguments),
+        formats: arguments.drawing.formats(),
     };
     let Finished { run, summary, seconds } = trip::xor::run(&request, &display)?;
     report_on(&Ended { run, summary, reused: false }, seconds, &display, arguments.json)
@@ -213,13 +208,6 @@ pub(super) fn overrides(arguments: &RunArguments) -> Overrides {
     }
 }
 
-pub(super) fn locate_options(arguments: &RunArguments) -> LocateOptions {
-    LocateOptions {
-        mirrors: super::data_sets::mirrors(&arguments.mirror),
-        ..super::data_sets::locate_options(arguments.offline, arguments.progress)
-    }
-}
-
 /// A run's name becomes a folder's, so it must not lead elsewhere.
 fn check_run_name(name: &str) -> Result<(), Error> {
     let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
@@ -229,8 +217,4 @@ fn check_run_name(name: &str) -> Result<(), Error> {
     Err(Error::Usage(format!(
         "--run-name {name:?}: expected 1 to 128 letters, digits, '-', '_' or '.', not starting with '.', and not \"latest\""
     )))
-}
-
-pub(super) fn formats(arguments: &RunArguments) -> report::Formats {
-    if arguments.svg { report::Formats::PngAndSvg } else { report::Formats::Png }
 }

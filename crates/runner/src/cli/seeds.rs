@@ -65,7 +65,7 @@ pub(super) fn all(
     arguments: &RunArguments,
 ) -> Result<(), Error> {
     let name = &resolved.experiment.name;
-    let display = Display::new(arguments.progress);
+    let display = Display::new(arguments.fetching.progress);
     let mut record = Seeds::new(name);
     for &seed in seeds {
         let run_name = arguments.run_name.as_ref().map(|name| format!("{name}-s{seed}"));

@@ -120,5 +120,5 @@ fn parameters(experiment: &Experiment) -> String {
         .data
         .known_shape()
         .and_then(|(input, num_classes)| experiment.model.summary(input, num_classes).ok());
-    summary.map_or_else(|| "–".to_owned(), |summary| tables::thousands(summary.totals().parameters as u64))
+    summary.map_or_else(|| "–".to_owned(), |summary| plots::thousands(summary.totals().parameters as u64))
 }

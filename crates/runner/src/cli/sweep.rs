@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use data::{LocateOptions, Network};
 use serde_json::json;
 
 use super::{args::RunArguments, run};
@@ -22,7 +23,7 @@ pub(super) fn all(path: &Path, resolved: &Resolved, arguments: &RunArguments) ->
         let message = "--seeds: a sweep trains with one seed; give its best run's config.toml more seeds";
         return Err(Error::Usage(message.to_owned()));
     }
-    let display = Display::new(arguments.progress);
+    let display = Display::new(arguments.fetching.progress);
     // The machine's threads are shared out: processes that each use all of them only wait for each other.
     let threads = (rayon::current_num_threads() / arguments.jobs.get()).max(1);
     let program = std::env::current_exe().map_err(Error::io("cannot find", "this program"))?;
@@ -32,8 +33,8 @@ pub(super) fn all(path: &Path, resolved: &Resolved, arguments: &RunArguments) ->
         overrides: &run::overrides(arguments),
         results_dir: &arguments.results_dir,
         name: arguments.run_name.as_deref(),
-        locate: run::locate_options(arguments),
-        formats: run::formats(arguments),
+        locate: arguments.fetching.options(),
+        formats: arguments.drawing.formats(),
         jobs: arguments.jobs,
         worker: &|folder| {
             let mut command = Command::new(&program);
@@ -54,7 +55,7 @@ pub(super) fn all(path: &Path, resolved: &Resolved, arguments: &RunArguments) ->
 pub(super) fn work(folder: &Path, threads: NonZeroUsize) -> Result<(), Error> {
     run::use_threads(threads)?;
     // The command that started this process has found the data already.
-    sweep::work(folder, super::data_sets::locate_options(true, crate::progress::ProgressMode::None))
+    sweep::work(folder, LocateOptions { network: Network::Forbidden, ..LocateOptions::default() })
 }
 
 fn report_on(finished: &Finished, display: &Display, arguments: &RunArguments) -> Result<(), Error> {

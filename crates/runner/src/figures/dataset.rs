@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use data::{DataFiles, Dataset, Part};
-use plots::{Bar, Bars, CellInk, ColorBar, ColorMap, Curves, Gallery, LastValues, NumberMatrix, Series, SeriesStyle};
+use plots::{
+    Bar, Bars, CellInk, ColorBar, ColorMap, Curves, Gallery, LastValues, NumberMatrix, Series, SeriesStyle, thousands,
+};
 
 use super::{Group, Options, Output, chosen_indices, embeddings, images, projector};
-use crate::{error::Error, run_dir::FigureFolder, tables::thousands};
+use crate::{error::Error, run_dir::FigureFolder};
 
 /// The image whose pixels are written out, where no other is asked for.
 const DEFAULT_INDEX: usize = 42;

@@ -1,9 +1,7 @@
 //! The layers of a network as a picture.
 
 use models::{InputShape, Layer, Summary};
-use plots::{Diagram, DiagramLayer, LayerFamily};
-
-use crate::tables::thousands;
+use plots::{Diagram, DiagramLayer, LayerFamily, thousands};
 
 /// The diagram of a model, from the image to the logits.
 pub(super) fn diagram(experiment: &str, model: &str, input: InputShape, summary: &Summary) -> Diagram {

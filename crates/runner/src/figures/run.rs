@@ -5,6 +5,7 @@ use std::{iter, sync::Arc};
 use burn::{module::Module, tensor::Tensor};
 use data::{Dataset, Loader, LocateOptions};
 use models::{Model, ModelConfig, Summary};
+use plots::thousands;
 
 use super::{
     EmbeddedPart, Group, Options, Output, activations, chosen_indices, embeddings, model, predictions, projector,
@@ -17,7 +18,7 @@ use crate::{
     pipeline::{self, TrainingData},
     report,
     run_dir::{PredictionRow, RunDir},
-    tables::{self, thousands},
+    tables,
     transfer::{self, FrozenBase},
 };
 

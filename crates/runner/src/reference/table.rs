@@ -4,13 +4,14 @@
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 
+use plots::thousands;
+
 use super::measured::{self, KeptRun, KeptSweep, References};
 use crate::{
     error::Error,
     experiment::{Experiment, Reported, Seconds},
     metrics::Spread,
     sweep::ranking::shown,
-    tables::thousands,
 };
 
 /// An experiment of the table.

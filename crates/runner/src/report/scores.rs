@@ -1,13 +1,13 @@
 //! Precision, recall, F1 and support of every class, as a table.
 
-use plots::{Column, Table};
+use plots::{Column, Table, thousands};
 
-use crate::{run_dir::Summary, tables::thousands};
+use crate::run_dir::Summary;
 
 /// The scores of the test set, class by class, with their means.
 pub(super) fn class_report(name: &str, summary: &Summary) -> Table {
     let score = |value: f64| format!("{value:.3}");
-    let samples = thousands(summary.test.classes.iter().map(|class| class.support).sum());
+    let samples = thousands(summary.test.classes.iter().map(|class| class.support).sum::<u64>());
     let rows = summary.test.classes.iter().map(|class| {
         let [precision, recall, f1] = [class.precision, class.recall, class.f1].map(score);
         vec![class.class.clone(), precision, recall, f1, thousands(class.support)]
