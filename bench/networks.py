@@ -9,6 +9,14 @@ def dense_128(width):
     return [("flatten",), ("dense", 128 * width), ("relu",), ("dense", 10)]
 
 
+def dense_deep(width):
+    return [
+        ("flatten",),
+        *[layer for units in (300, 100, 100, 100) for layer in (("dense", units * width), ("relu",))],
+        ("dense", 10),
+    ]
+
+
 def cnn1(width):
     return [
         *[("conv", 32 * width, "valid"), ("relu",), ("pool",), ("drop", 0.2)],

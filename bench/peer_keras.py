@@ -3,16 +3,11 @@
 Answers numbers on standard input as the suite's own program does (crates/runner/examples/speed.rs).
 """
 
-import os
 import sys
 import time
 
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-
-import keras
+from keras_networks import build, keras  # first: it chooses Keras's backend
 import tensorflow
-from keras import layers as kinds
 
 from networks import NETWORKS, answer, samples
 
@@ -21,23 +16,6 @@ batch, width, threads, images = map(int, numbers)
 tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
 tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
 keras.utils.set_random_seed(0)
-
-
-def build(layers):
-    model = keras.Sequential([keras.Input((28, 28, 1))])
-    for kind, *settings in layers:
-        model.add(
-            {
-                "conv": lambda filters=0, padding="": kinds.Conv2D(filters, 3, padding=padding),
-                "norm": kinds.BatchNormalization,
-                "relu": kinds.ReLU,
-                "pool": kinds.MaxPooling2D,
-                "drop": kinds.Dropout,
-                "flatten": kinds.Flatten,
-                "dense": kinds.Dense,
-            }[kind](*settings)
-        )
-    return model
 
 
 layers, _, smooth = NETWORKS[name]
