@@ -36,6 +36,7 @@ const ENDLESS: usize = 1_000;
 const SIDE: usize = 1536;
 
 fn main() -> Result<(), Error> {
+    backend::use_threads(None)?;
     let mut arguments = env::args().skip(1);
     let file = arguments.next().ok_or_else(usage)?;
     if file == "peak" {

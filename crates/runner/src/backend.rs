@@ -1,6 +1,6 @@
 //! Which device computes: the only module that knows backends by name.
 
-use std::path::Path;
+use std::{num::NonZeroUsize, path::Path};
 
 use burn::tensor::{Device, DeviceType};
 
@@ -35,6 +35,23 @@ pub const NDARRAY_NOTICE: &str = "backend ndarray is deprecated in Burn; what th
 /// Said before the first step on wgpu.
 pub const WGPU_NOTICE: &str =
     "backend wgpu compiles and tunes its shaders during the first steps: this can take minutes";
+
+/// Says how many threads compute on the CPU, the caller's included: without a number, as many as rayon takes by itself.
+///
+/// To be called once, before anything has computed, by the thread that is going to train. A thread that is not of the
+/// pool hands over every operation and sleeps until it is done, which costs a small network more than the operation
+/// itself.
+///
+/// # Errors
+///
+/// [`Error::Usage`] if the threads cannot be started.
+pub fn use_threads(threads: Option<NonZeroUsize>) -> Result<(), Error> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.map_or(0, NonZeroUsize::get))
+        .use_current_thread()
+        .build_global()
+        .map_err(|error| Error::Usage(format!("cannot start the threads that compute: {error}")))
+}
 
 /// Opens the device of the backend that is asked for.
 ///

@@ -1,6 +1,6 @@
 //! `runner EXPERIMENT.toml…`: one trip from an experiment file to a finished run directory, for each file.
 
-use std::{num::NonZeroUsize, path::Path};
+use std::path::Path;
 
 use serde_json::json;
 
@@ -9,6 +9,7 @@ use super::{
     seeds, show, sweep,
 };
 use crate::{
+    backend,
     error::Error,
     experiment::{self, Overrides, Resolved, ResolvedXor},
     progress::Display,
@@ -19,9 +20,7 @@ use crate::{
 
 /// Runs every experiment that was given; goes on after one that fails.
 pub(super) fn all(arguments: &RunArguments) -> Result<(), Error> {
-    if let Some(threads) = arguments.threads {
-        use_threads(threads)?;
-    }
+    backend::use_threads(arguments.threads)?;
     if let [experiment] = arguments.experiments.as_slice() {
         return one(experiment, arguments);
     }
@@ -42,18 +41,6 @@ pub(super) fn all(arguments: &RunArguments) -> Result<(), Error> {
     }
     let total = arguments.experiments.len();
     if failed > 0 { Err(Error::Several { failed, total, what: "experiments" }) } else { Ok(()) }
-}
-
-/// Says how many threads compute, this one included.
-pub(super) fn use_threads(threads: NonZeroUsize) -> Result<(), Error> {
-    // The pool is built here for the first time, so this fails only where no thread can be started. A thread that is not
-    // of the pool would hand over every operation and sleep until it is done, which costs a small network more than the
-    // operation itself.
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.get())
-        .use_current_thread()
-        .build_global()
-        .map_err(|error| Error::Usage(format!("--threads {threads}: {error}")))
 }
 
 fn one(path: &Path, arguments: &RunArguments) -> Result<(), Error> {
@@ -119,9 +106,7 @@ pub(super) fn trained(
 
 /// Goes on with a run.
 pub(super) fn resume(arguments: &ResumeArguments) -> Result<(), Error> {
-    if let Some(threads) = arguments.threads {
-        use_threads(threads)?;
-    }
+    backend::use_threads(arguments.threads)?;
     let display = Display::new(arguments.fetching.progress);
     let continuation = Continuation {
         run: &arguments.run,

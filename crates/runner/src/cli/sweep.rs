@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{args::RunArguments, run};
 use crate::{
+    backend,
     error::Error,
     experiment::Resolved,
     progress::Display,
@@ -53,7 +54,7 @@ pub(super) fn all(path: &Path, resolved: &Resolved, arguments: &RunArguments) ->
 
 /// Makes the fits that are asked for on standard input.
 pub(super) fn work(folder: &Path, threads: NonZeroUsize) -> Result<(), Error> {
-    run::use_threads(threads)?;
+    backend::use_threads(Some(threads))?;
     // The command that started this process has found the data already.
     sweep::work(folder, LocateOptions { network: Network::Forbidden, ..LocateOptions::default() })
 }
