@@ -8,8 +8,10 @@ use crate::simd::Simd;
 /// Dropout of one layer in one training step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
-    rate: f32,
     key: u64,
+    /// Hashes below it are dropped.
+    threshold: u32,
+    scale: f32,
 }
 
 impl Dropout {
@@ -25,37 +27,29 @@ impl Dropout {
     pub fn new(rate: f32, seed: u64, step: u64, layer: u64) -> Self {
         assert!((0.0..1.0).contains(&rate), "rate: must be at least 0 and below 1, found {rate}");
         let key = mix(mix(mix(seed).wrapping_add(step)).wrapping_add(layer));
-        Self { rate, key }
+        Self { key, threshold: threshold(rate), scale: 1.0 / (1.0 - rate) }
     }
 
     /// The factor of the numbers that are kept: `1 / (1 - rate)`.
     #[must_use]
+    #[inline]
     pub fn scale(&self) -> f32 {
-        1.0 / (1.0 - self.rate)
+        self.scale
     }
 
     /// Whether a number is kept.
     #[must_use]
     pub fn keeps(&self, sample: usize, element: usize) -> bool {
-        hash(element, self.key(sample)) >= self.threshold()
+        hash(element, self.key(sample)) >= self.threshold
     }
 
     /// Scales what is kept of one sample and clears the rest.
     pub(crate) fn apply(&self, sample: usize, values: &mut [f32]) {
-        let (key, threshold, scale) = (self.key(sample), self.threshold(), self.scale());
+        let key = self.key(sample);
         for (element, value) in values.iter_mut().enumerate() {
-            let kept = hash(element, key) >= threshold;
-            *value = if kept { *value * scale } else { 0.0 };
+            let kept = hash(element, key) >= self.threshold;
+            *value = if kept { *value * self.scale } else { 0.0 };
         }
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the rate is in 0..1, so the product is in the range of u32"
-    )]
-    fn threshold(&self) -> u32 {
-        (f64::from(self.rate) * 4_294_967_296.0) as u32
     }
 
     /// The key of one sample, to be asked for once per sample.
@@ -77,7 +71,7 @@ impl Dropout {
         let z = s.u_xor(z, s.u_shr::<15>(z));
         let z = s.u_mul(z, s.u_splat(FACTOR_2));
         let z = s.u_xor(z, s.u_shr::<16>(z));
-        s.u_ge(z, s.u_splat(self.threshold()))
+        s.u_ge(z, s.u_splat(self.threshold))
     }
 }
 
@@ -92,7 +86,17 @@ const GOLDEN: u32 = 0x9E37_79B9;
 const FACTOR_1: u32 = 0x7FEB_352D;
 const FACTOR_2: u32 = 0x846C_A68B;
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the rate is in 0..1, so the product is in the range of u32"
+)]
+fn threshold(rate: f32) -> u32 {
+    (f64::from(rate) * 4_294_967_296.0) as u32
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "samples have far fewer than 2^32 elements")]
+#[inline]
 fn as_u32(element: usize) -> u32 {
     element as u32
 }

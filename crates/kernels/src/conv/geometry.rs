@@ -57,36 +57,43 @@ impl Geometry {
     }
 
     /// Whether the weight gradient has its lanes in the output channels, as input channels are few.
+    #[inline]
     pub(super) fn has_few_channels(&self) -> bool {
         !self.channels.is_multiple_of(self.lanes)
     }
 
     /// Whether the forward pass goes [Winograd's](super::minimal) way, which needs vectors of input channels.
+    #[inline]
     pub(super) fn transforms_forward(&self) -> bool {
         !self.has_few_channels()
     }
 
     /// Whether the backward pass does; with pooling, skipping zeros is better.
+    #[inline]
     pub(super) fn transforms_backward(&self) -> bool {
         !self.has_few_channels() && self.block.pool == Pool::None
     }
 
     /// Weights per pair of channels, as the forward pass reads them.
+    #[inline]
     pub(super) fn forward_taps(&self) -> usize {
         if self.transforms_forward() { POINTS } else { TAPS }
     }
 
     /// Weights per pair of channels, as the backward pass reads and sums them.
+    #[inline]
     pub(super) fn backward_taps(&self) -> usize {
         if self.transforms_backward() { POINTS } else { TAPS }
     }
 
     /// Numbers of one image as the kernels read it.
+    #[inline]
     pub(super) fn image_len(&self) -> usize {
         self.height * self.width * self.channels
     }
 
     /// Numbers of the gradient of one image.
+    #[inline]
     pub(super) fn grad_image_len(&self) -> usize {
         self.height * self.width * self.grad_channels
     }
@@ -98,6 +105,7 @@ impl Geometry {
     }
 
     /// In-channels of a tile of the images' gradient.
+    #[inline]
     pub(super) fn grad_columns(&self) -> usize {
         if self.grad_channels.is_multiple_of(2 * self.lanes) { 2 * self.lanes } else { self.lanes }
     }
@@ -114,11 +122,13 @@ impl Geometry {
     }
 
     /// Output channels, padded to whole tiles.
+    #[inline]
     pub(super) fn out_channels(&self) -> usize {
         round_up(self.block.out_channels, self.columns)
     }
 
     /// Numbers of one output channel's weights as the kernels read them.
+    #[inline]
     pub(super) fn filter_len(&self) -> usize {
         TAPS * self.channels
     }

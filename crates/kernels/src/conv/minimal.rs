@@ -53,12 +53,24 @@ impl Geometry {
         POINTS * self.tiles_together() * (2 * self.channels + self.out_channels())
     }
 
-    /// Where a tile of a few images is.
+    /// Where some tiles of a few images are. Only the first one is worth a division.
     #[inline(always)]
-    fn place(&self, tile: usize) -> Place {
+    pub(super) fn places(&self, first: usize, count: usize) -> impl Iterator<Item = Place> {
         let [rows, columns] = self.tiles();
-        let in_image = tile % (rows * columns);
-        Place { image: tile / (rows * columns), y: 2 * (in_image / columns), x: 2 * (in_image % columns) }
+        let in_image = first % (rows * columns);
+        let mut next =
+            Place { image: first / (rows * columns), y: 2 * (in_image / columns), x: 2 * (in_image % columns) };
+        (0..count).map(move |_| {
+            let place = next;
+            next.x += 2;
+            if next.x == 2 * columns {
+                (next.x, next.y) = (0, next.y + 2);
+            }
+            if next.y == 2 * rows {
+                (next.y, next.image) = (0, next.image + 1);
+            }
+            place
+        })
     }
 }
 
@@ -193,8 +205,8 @@ pub(super) unsafe fn image_points<S: Simd>(
 ) {
     let channels = geometry.channels;
     let zero = s.splat(0.0);
-    for tile in 0..count {
-        let (pixel, rows, columns) = geometry.place(first + tile).pixel(geometry);
+    for (tile, place) in geometry.places(first, count).enumerate() {
+        let (pixel, rows, columns) = place.pixel(geometry);
         for channel in (0..channels).step_by(S::LANES) {
             // SAFETY: only pixels inside the image are read; the caller promises the room.
             unsafe {
@@ -271,8 +283,8 @@ pub(super) unsafe fn outputs<S: Simd>(s: S, points: *const f32, step: usize) -> 
 
 /// Where the outputs of a tile go without pooling: the four indices, none for what is outside.
 #[inline(always)]
-pub(super) fn output_units(geometry: &Geometry, tile: usize) -> [Option<usize>; 4] {
-    let (first, rows, columns) = geometry.place(tile).output(geometry);
+pub(super) fn output_units(geometry: &Geometry, place: Place) -> [Option<usize>; 4] {
+    let (first, rows, columns) = place.output(geometry);
     let width = geometry.width - 2;
     let at = |row: usize, column: usize| (row < rows && column < columns).then_some(first + row * width + column);
     [at(0, 0), at(0, 1), at(1, 0), at(1, 1)]
@@ -295,8 +307,8 @@ pub(super) unsafe fn gradient_points<S: Simd>(
 ) {
     let (channels, padded) = (geometry.block.out_channels, geometry.out_channels());
     let (zero, scale) = (s.splat(0.0), s.splat(outputs.scale));
-    for tile in 0..count {
-        let units = output_units(geometry, first + tile);
+    for (tile, place) in geometry.places(first, count).enumerate() {
+        let units = output_units(geometry, place);
         for channel in (0..padded).step_by(S::LANES) {
             let left = channels.saturating_sub(channel);
             // SAFETY: the caller promises the outputs; loads stop at the last channel.
@@ -343,8 +355,8 @@ pub(super) unsafe fn add_to_images<S: Simd>(
 ) {
     let channels = geometry.grad_channels;
     let zero = s.splat(0.0);
-    for tile in 0..count {
-        let (pixel, rows, columns) = geometry.place(first + tile).pixel(geometry);
+    for (tile, place) in geometry.places(first, count).enumerate() {
+        let (pixel, rows, columns) = place.pixel(geometry);
         for channel in (0..channels).step_by(S::LANES) {
             // SAFETY: only pixels inside the image are written; the caller promises the points.
             unsafe {

@@ -125,7 +125,8 @@ impl Group<'_> {
                         minimal::multiply::<S, Q>(s, (count, channels), left, right, (result, padded), Start::Zero);
                     }
                 }
-                for tile in 0..count {
+                for (tile, place) in geometry.places(first, count).enumerate() {
+                    let units = minimal::output_units(geometry, place);
                     for channel in (0..geometry.block.out_channels).step_by(S::LANES) {
                         let points = output_points.add(tile * padded + channel);
                         let mut values = minimal::outputs(s, points, room * padded);
@@ -133,7 +134,7 @@ impl Group<'_> {
                         for value in &mut values {
                             *value = s.add(*value, bias);
                         }
-                        self.finish_tile(s, channel, first + tile, values);
+                        self.finish_tile(s, channel, (first + tile, units), values);
                     }
                 }
             }
@@ -142,22 +143,28 @@ impl Group<'_> {
 
     /// One or four outputs of a tile.
     #[inline(always)]
-    unsafe fn finish_tile<S: Simd>(&mut self, s: S, channel: usize, tile: usize, values: [S::F; 4]) {
+    unsafe fn finish_tile<S: Simd>(
+        &mut self,
+        s: S,
+        channel: usize,
+        (tile, units): (usize, [Option<usize>; 4]),
+        values: [S::F; 4],
+    ) {
         // SAFETY: as the caller promises.
         unsafe {
             match self.task.geometry.block.pool {
                 Pool::None => {
-                    for (unit, value) in minimal::output_units(&self.task.geometry, tile).into_iter().zip(values) {
-                        if let Some(unit) = unit {
-                            self.finish_one(s, channel, unit, value, s.u_splat(0));
+                    for part in 0..units.len() {
+                        if let Some(unit) = units[part] {
+                            self.finish_one(s, channel, unit, values[part], s.u_splat(0));
                         }
                     }
                 }
                 Pool::Max2 => {
                     let (mut best, mut index) = (values[0], s.u_splat(0));
-                    for (value, position) in values.into_iter().zip(0..).skip(1) {
-                        index = s.u_select(s.gt(value, best), s.u_splat(position), index);
-                        best = s.max(value, best);
+                    for part in 1..values.len() {
+                        index = s.u_select(s.gt(values[part], best), s.u_splat([0, 1, 2, 3][part]), index);
+                        best = s.max(values[part], best);
                     }
                     self.finish_one(s, channel, tile, best, index);
                 }

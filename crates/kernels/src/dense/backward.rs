@@ -140,6 +140,8 @@ impl DenseBlock {
 
     /// The gradients times the weights' transpose, a few samples per task.
     fn input_gradient(&self, isa: Isa, weight: &[f32], gradients: &[f32], grad_input: &mut [f32], packed: &mut [f32]) {
+        /// Samples of a task: a multiple of every tile's rows, and so few that no thread is left with a long last one.
+        const SAMPLES: usize = TASK_ROWS / 2;
         let columns = Self::columns(isa, self.inputs);
         let padded = self.padded_outputs(isa);
         let panel_len = self.outputs * columns;
@@ -158,8 +160,8 @@ impl DenseBlock {
         });
         let packed = &*packed;
         grad_input
-            .par_chunks_mut(TASK_ROWS * self.inputs)
-            .zip(gradients.par_chunks(TASK_ROWS * padded))
+            .par_chunks_mut(SAMPLES * self.inputs)
+            .zip(gradients.par_chunks(SAMPLES * padded))
             .with_min_len(at_least)
             .for_each(|(result, gradients)| {
                 for (block, panel) in packed.chunks_exact(panel_len).enumerate() {
