@@ -67,10 +67,14 @@ NETWORKS = {
 def answer(times, images):
     """Says what was measured, with the most memory that the process has had."""
     import json
-    import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"milliseconds": times, "images": images, "peak_bytes": peak}), flush=True)
+    print(json.dumps({"milliseconds": times, "images": images, "peak_bytes": peak_bytes()}), flush=True)
+
+
+def peak_bytes():
+    """The most memory that the process has had, read where the suite's own program reads it."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
 
 def samples(count):

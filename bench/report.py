@@ -110,14 +110,15 @@ def epochs(found):
     rows = []
     for network, contenders in found["epoch"].items():
         values, faster = ratio(contenders)
-        seconds = lambda name: f"{median(contenders[name]['rounds']) / 1e3:.1f}" if name in contenders else "–"
-        rows.append([network, *(seconds(name) for name in [SUITE, *PEERS]), spread(values), faster])
-    images = next(iter(found["epoch"].values()))[SUITE]["images"]
+        images = contenders[SUITE]["images"]
+        rate = lambda name: f"{1e3 * images / median(contenders[name]['rounds']):,.0f}" if name in contenders else "–"
+        rows.append([network, *(rate(name) for name in [SUITE, *PEERS]), spread(values), faster])
     titles = ["network", "fused", "PyTorch", "channels-last", "Keras", "fused : faster peer", "which is"]
-    return f"""## An epoch of {images:,} images with augmentation, in seconds
+    return f"""## Training with augmentation, in images a second
 
-Rotation, shift, shear and zoom as for `cnn3_aug`. PyTorch resamples whole batches (`affine_grid`, `grid_sample`);
-Keras uses the generator of the networks' source, `ImageDataGenerator`, in one thread.
+Epochs of {images:,} images; the ratio is of their times, as in the other tables. Rotation, shift, shear and zoom as
+for `cnn3_aug`. PyTorch resamples whole batches (`affine_grid`, `grid_sample`); Keras uses the generator of the
+networks' source, `ImageDataGenerator`, in one thread.
 
 {table(titles, rows)}"""
 
