@@ -72,8 +72,9 @@ impl Kernel for Group<'_> {
             // SAFETY: the lengths are right, and there is a panel of weights for every block.
             unsafe {
                 match (geometry.columns == S::LANES, geometry.channels) {
-                    // Grey images are common, and their loops of three terms worth unrolling.
-                    (false, 1) => self.block::<S, 2, 1>(s, block),
+                    // Grey images are common, and their loops of three terms worth unrolling where all of it stays in
+                    // registers.
+                    (false, 1) if S::WIDE => self.block::<S, 2, 1>(s, block),
                     (true, _) => self.block::<S, 1, 0>(s, block),
                     (false, _) => self.block::<S, 2, 0>(s, block),
                 }
