@@ -128,34 +128,42 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// Calls `visit` with each pixel an output comes from (its index over all images), the first channel and
-    /// the gradient that lives there, zero in the other lanes.
+    /// Calls `visit` with each vector of numbers that an output may come from: which one of the `K` vectors from channel
+    /// `first` on it belongs to, where it is, and the gradient that lives there, zero in the other lanes.
     #[inline(always)]
-    fn each<S: Simd>(&self, s: S, first: usize, mut visit: impl FnMut(usize, S::F)) {
+    fn each<S: Simd, const K: usize>(&self, s: S, first: usize, mut visit: impl FnMut(usize, usize, S::F)) {
         let (block, channels) = (self.block, self.block.channels);
         let (pixels, units) = (block.input_len() / channels, block.output_len() / channels);
         let images = self.input.len() / block.input_len();
-        let left = channels - first;
+        let (parts, scale) = (block.parts(), s.splat(self.scale));
         assert!(self.codes.len() == images * block.output_len() && self.gradients.len() == self.codes.len());
         for image in 0..images {
             for unit in 0..units {
-                let from = (image * units + unit) * channels + first;
-                // SAFETY: codes and gradients have `left` channels from `first` on, for every output.
-                let (code, gradient) = unsafe {
-                    (
-                        s.load_some_bytes(self.codes.as_ptr().add(from), left),
-                        s.load_some(self.gradients.as_ptr().add(from), left),
-                    )
-                };
-                let gradient = s.mul(gradient, s.splat(self.scale));
-                for (&pixel, part) in block.pixels(unit)[..block.parts()].iter().zip(0..) {
-                    let here = s.u_eq(code, s.u_splat(part));
-                    visit(image * pixels + pixel, s.select(here, gradient, s.splat(0.0)));
+                let at = block.pixels(unit);
+                for k in 0..K {
+                    let channel = first + k * S::LANES;
+                    let (from, left) = ((image * units + unit) * channels + channel, channels - channel);
+                    // SAFETY: codes and gradients have `left` channels from `channel` on, for every output.
+                    let (code, gradient) = unsafe {
+                        (
+                            s.load_some_bytes(self.codes.as_ptr().add(from), left),
+                            s.load_some(self.gradients.as_ptr().add(from), left),
+                        )
+                    };
+                    let gradient = s.mul(gradient, scale);
+                    for part in 0..parts {
+                        let here = s.u_eq(code, s.u_splat([0, 1, 2, 3][part]));
+                        let gradient = s.select(here, gradient, s.splat(0.0));
+                        visit(k, (image * pixels + at[part]) * channels + channel, gradient);
+                    }
                 }
             }
         }
     }
 }
+
+/// Vectors of channels that are worked on together, so that whole cache lines are; the last ones alone.
+const TOGETHER: usize = 4;
 
 /// Sums of the gradients, and of their products with the input less its mean.
 struct GradientSums<'a> {
@@ -167,28 +175,47 @@ struct GradientSums<'a> {
 
 impl Kernel for GradientSums<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(mut self, s: S) {
         let channels = self.group.block.channels;
         assert!(self.totals.len() == 2 * channels && self.means.len() == channels);
-        for first in (0..channels).step_by(S::LANES) {
-            let left = channels - first;
-            let (mut sum, mut product) = (s.splat(0.0), s.splat(0.0));
-            let input = self.group.input.as_ptr();
-            // SAFETY: there are `left` means from `first` on.
-            let mean = unsafe { s.load_some(self.means.as_ptr().add(first), left) };
-            let mean = s.mul(s.splat(-1.0), mean);
-            self.group.each(s, first, |pixel, gradient| {
-                // SAFETY: every pixel of the input has `left` channels from `first` on.
-                let x = unsafe { s.load_some(input.add(pixel * channels + first), left) };
-                sum = s.add(sum, gradient);
-                product = s.fma(s.add(x, mean), gradient, product);
-            });
-            // SAFETY: both rows of sums have `left` numbers from `first` on.
+        let mut first = 0;
+        while first < channels {
+            first += if first + TOGETHER * S::LANES <= channels {
+                self.channels::<S, TOGETHER>(s, first)
+            } else {
+                self.channels::<S, 1>(s, first)
+            };
+        }
+    }
+}
+
+impl GradientSums<'_> {
+    #[inline(always)]
+    fn channels<S: Simd, const K: usize>(&mut self, s: S, first: usize) -> usize {
+        let channels = self.group.block.channels;
+        let input = self.group.input.as_ptr();
+        let (mut sums, mut products, mut means) = ([s.splat(0.0); K], [s.splat(0.0); K], [s.splat(0.0); K]);
+        for (k, mean) in means.iter_mut().enumerate() {
+            let channel = first + k * S::LANES;
+            // SAFETY: so many means are left.
+            *mean = s.mul(s.splat(-1.0), unsafe { s.load_some(self.means.as_ptr().add(channel), channels - channel) });
+        }
+        self.group.each::<S, K>(s, first, |k, at, gradient| {
+            // SAFETY: every pixel of the input has so many channels left.
+            let x = unsafe { s.load_some(input.add(at), channels - first - k * S::LANES) };
+            sums[k] = s.add(sums[k], gradient);
+            products[k] = s.fma(s.add(x, means[k]), gradient, products[k]);
+        });
+        for k in 0..K {
+            let channel = first + k * S::LANES;
+            // SAFETY: both rows of sums have so many numbers left.
             unsafe {
-                s.store_some(self.totals.as_mut_ptr().add(first), sum, left);
-                s.store_some(self.totals.as_mut_ptr().add(channels + first), product, left);
+                let to = self.totals.as_mut_ptr().add(channel);
+                s.store_some(to, sums[k], channels - channel);
+                s.store_some(to.add(channels), products[k], channels - channel);
             }
         }
+        K * S::LANES
     }
 }
 
@@ -201,37 +228,71 @@ struct InputGradient<'a> {
 }
 
 impl Kernel for InputGradient<'_> {
-    #[expect(clippy::many_single_char_names, reason = "the coefficients as named above")]
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { group, coefficients, grad_input } = self;
-        let channels = group.block.channels;
-        assert!(coefficients.len() == 3 * channels && grad_input.len() == group.input.len());
-        for first in (0..channels).step_by(S::LANES) {
-            let left = channels - first;
-            let (from, to) = (group.input.as_ptr(), grad_input.as_mut_ptr());
-            // SAFETY: every row of coefficients and every pixel have `left` channels from `first` on.
-            unsafe {
-                let coefficient = |row: usize| s.load_some(coefficients.as_ptr().add(row * channels + first), left);
-                let (a, b, c) = (coefficient(0), coefficient(1), coefficient(2));
-                if group.block.pool == Pool::None {
-                    group.each(s, first, |pixel, gradient| {
-                        let at = pixel * channels + first;
-                        let x = s.load_some(from.add(at), left);
-                        s.store_some(to.add(at), s.fma(a, gradient, s.fma(b, x, c)), left);
-                    });
-                    continue;
+    fn run<S: Simd>(mut self, s: S) {
+        let block = self.group.block;
+        assert!(self.coefficients.len() == 3 * block.channels && self.grad_input.len() == self.group.input.len());
+        if block.pool == Pool::Max2 && !(block.height.is_multiple_of(2) && block.width.is_multiple_of(2)) {
+            self.left_out(s);
+        }
+        let mut first = 0;
+        while first < block.channels {
+            first += if first + TOGETHER * S::LANES <= block.channels {
+                self.channels::<S, TOGETHER>(s, first)
+            } else {
+                self.channels::<S, 1>(s, first)
+            };
+        }
+    }
+}
+
+impl InputGradient<'_> {
+    /// Also the pixels that pooling leaves out have a part in the statistics. Writes all of them.
+    #[inline(always)]
+    fn left_out<S: Simd>(&mut self, s: S) {
+        let channels = self.group.block.channels;
+        for pixel in 0..self.grad_input.len() / channels {
+            for first in (0..channels).step_by(S::LANES) {
+                let (at, left) = (pixel * channels + first, channels - first);
+                let [_, b, c] = self.coefficients(s, first);
+                // SAFETY: every pixel has `left` channels from `first` on.
+                unsafe {
+                    let x = s.load_some(self.group.input.as_ptr().add(at), left);
+                    s.store_some(self.grad_input.as_mut_ptr().add(at), s.fma(b, x, c), left);
                 }
-                // Also the pixels that pooling leaves out have a part in the statistics.
-                for pixel in 0..grad_input.len() / channels {
-                    let x = s.load_some(from.add(pixel * channels + first), left);
-                    s.store_some(to.add(pixel * channels + first), s.fma(b, x, c), left);
-                }
-                group.each(s, first, |pixel, gradient| {
-                    let to = to.add(pixel * channels + first);
-                    s.store_some(to, s.fma(a, gradient, s.load_some(to, left)), left);
-                });
             }
         }
+    }
+
+    #[expect(clippy::many_single_char_names, reason = "the coefficients as named above")]
+    #[inline(always)]
+    fn channels<S: Simd, const K: usize>(&mut self, s: S, first: usize) -> usize {
+        let channels = self.group.block.channels;
+        let (from, to) = (self.group.input.as_ptr(), self.grad_input.as_mut_ptr());
+        let mut coefficients = [[s.splat(0.0); 3]; K];
+        for (k, own) in coefficients.iter_mut().enumerate() {
+            *own = self.coefficients(s, first + k * S::LANES);
+        }
+        self.group.each::<S, K>(s, first, |k, at, gradient| {
+            let [a, b, c] = coefficients[k];
+            let left = channels - first - k * S::LANES;
+            // SAFETY: every pixel has so many channels left.
+            unsafe {
+                let x = s.load_some(from.add(at), left);
+                s.store_some(to.add(at), s.fma(a, gradient, s.fma(b, x, c)), left);
+            }
+        });
+        K * S::LANES
+    }
+
+    /// `a`, `b` and `c` of a vector of channels.
+    #[inline(always)]
+    fn coefficients<S: Simd>(&self, s: S, first: usize) -> [S::F; 3] {
+        let channels = self.group.block.channels;
+        // SAFETY: every row has so many numbers left.
+        let row = |row: usize| unsafe {
+            s.load_some(self.coefficients.as_ptr().add(row * channels + first), channels - first)
+        };
+        [row(0), row(1), row(2)]
     }
 }
