@@ -3,6 +3,17 @@
 //! An implementation is a token: having one proves that the processor has the instructions, which is
 //! why the arithmetic is safe. Loads and stores take addresses and are not.
 
+/// Operations that are one intrinsic each, whose arguments are in the same order.
+#[cfg(target_arch = "x86_64")]
+macro_rules! intrinsics {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $result:ty = $intrinsic:ident;)*) => {$(
+        #[inline(always)]
+        fn $name(self, $($argument: $kind),*) -> $result {
+            unsafe { $intrinsic($($argument),*) }
+        }
+    )*};
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]

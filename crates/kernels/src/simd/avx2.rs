@@ -37,44 +37,18 @@ impl Simd for Avx2 {
     type U = __m256i;
     type M = __m256;
 
-    #[inline(always)]
-    fn splat(self, x: f32) -> Self::F {
-        unsafe { _mm256_set1_ps(x) }
-    }
-
-    #[inline(always)]
-    fn add(self, a: Self::F, b: Self::F) -> Self::F {
-        unsafe { _mm256_add_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn sub(self, a: Self::F, b: Self::F) -> Self::F {
-        unsafe { _mm256_sub_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn mul(self, a: Self::F, b: Self::F) -> Self::F {
-        unsafe { _mm256_mul_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn div(self, a: Self::F, b: Self::F) -> Self::F {
-        unsafe { _mm256_div_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn sqrt(self, a: Self::F) -> Self::F {
-        unsafe { _mm256_sqrt_ps(a) }
-    }
-
-    #[inline(always)]
-    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
-        unsafe { _mm256_fmadd_ps(a, b, c) }
-    }
-
-    #[inline(always)]
-    fn max(self, a: Self::F, b: Self::F) -> Self::F {
-        unsafe { _mm256_max_ps(a, b) }
+    intrinsics! {
+        splat(x: f32) -> Self::F = _mm256_set1_ps;
+        add(a: Self::F, b: Self::F) -> Self::F = _mm256_add_ps;
+        sub(a: Self::F, b: Self::F) -> Self::F = _mm256_sub_ps;
+        mul(a: Self::F, b: Self::F) -> Self::F = _mm256_mul_ps;
+        div(a: Self::F, b: Self::F) -> Self::F = _mm256_div_ps;
+        sqrt(a: Self::F) -> Self::F = _mm256_sqrt_ps;
+        fma(a: Self::F, b: Self::F, c: Self::F) -> Self::F = _mm256_fmadd_ps;
+        max(a: Self::F, b: Self::F) -> Self::F = _mm256_max_ps;
+        u_add(a: Self::U, b: Self::U) -> Self::U = _mm256_add_epi32;
+        u_mul(a: Self::U, b: Self::U) -> Self::U = _mm256_mullo_epi32;
+        u_xor(a: Self::U, b: Self::U) -> Self::U = _mm256_xor_si256;
     }
 
     #[inline(always)]
@@ -95,21 +69,6 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn u_iota(self) -> Self::U {
         unsafe { _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7) }
-    }
-
-    #[inline(always)]
-    fn u_add(self, a: Self::U, b: Self::U) -> Self::U {
-        unsafe { _mm256_add_epi32(a, b) }
-    }
-
-    #[inline(always)]
-    fn u_mul(self, a: Self::U, b: Self::U) -> Self::U {
-        unsafe { _mm256_mullo_epi32(a, b) }
-    }
-
-    #[inline(always)]
-    fn u_xor(self, a: Self::U, b: Self::U) -> Self::U {
-        unsafe { _mm256_xor_si256(a, b) }
     }
 
     #[inline(always)]

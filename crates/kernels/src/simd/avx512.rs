@@ -38,44 +38,18 @@ impl Simd for Avx512 {
     type U = __m512i;
     type M = __mmask16;
 
-    #[inline(always)]
-    fn splat(self, x: f32) -> Self::F {
-        unsafe { _mm512_set1_ps(x) }
-    }
-
-    #[inline(always)]
-    fn add(self, a: Self::F, b: Self::F) -> Self::F {
-        unsafe { _mm512_add_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn sub(self, a: Self::F, b: Self::F) -> Self::F {
-        unsafe { _mm512_sub_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn mul(self, a: Self::F, b: Self::F) -> Self::F {
-        unsafe { _mm512_mul_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn div(self, a: Self::F, b: Self::F) -> Self::F {
-        unsafe { _mm512_div_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn sqrt(self, a: Self::F) -> Self::F {
-        unsafe { _mm512_sqrt_ps(a) }
-    }
-
-    #[inline(always)]
-    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
-        unsafe { _mm512_fmadd_ps(a, b, c) }
-    }
-
-    #[inline(always)]
-    fn max(self, a: Self::F, b: Self::F) -> Self::F {
-        unsafe { _mm512_max_ps(a, b) }
+    intrinsics! {
+        splat(x: f32) -> Self::F = _mm512_set1_ps;
+        add(a: Self::F, b: Self::F) -> Self::F = _mm512_add_ps;
+        sub(a: Self::F, b: Self::F) -> Self::F = _mm512_sub_ps;
+        mul(a: Self::F, b: Self::F) -> Self::F = _mm512_mul_ps;
+        div(a: Self::F, b: Self::F) -> Self::F = _mm512_div_ps;
+        sqrt(a: Self::F) -> Self::F = _mm512_sqrt_ps;
+        fma(a: Self::F, b: Self::F, c: Self::F) -> Self::F = _mm512_fmadd_ps;
+        max(a: Self::F, b: Self::F) -> Self::F = _mm512_max_ps;
+        u_add(a: Self::U, b: Self::U) -> Self::U = _mm512_add_epi32;
+        u_mul(a: Self::U, b: Self::U) -> Self::U = _mm512_mullo_epi32;
+        u_xor(a: Self::U, b: Self::U) -> Self::U = _mm512_xor_si512;
     }
 
     #[inline(always)]
@@ -96,21 +70,6 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn u_iota(self) -> Self::U {
         unsafe { _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) }
-    }
-
-    #[inline(always)]
-    fn u_add(self, a: Self::U, b: Self::U) -> Self::U {
-        unsafe { _mm512_add_epi32(a, b) }
-    }
-
-    #[inline(always)]
-    fn u_mul(self, a: Self::U, b: Self::U) -> Self::U {
-        unsafe { _mm512_mullo_epi32(a, b) }
-    }
-
-    #[inline(always)]
-    fn u_xor(self, a: Self::U, b: Self::U) -> Self::U {
-        unsafe { _mm512_xor_si512(a, b) }
     }
 
     #[inline(always)]
