@@ -216,6 +216,9 @@ pub trait UpdateBackend: Backend {
 
     /// See [`sgd`].
     fn fused_sgd(#[extension_type] tensors: SgdTensors<Self>, call: SgdCall) -> SgdTensors<Self>;
+
+    /// See [`sgd`].
+    fn fused_descent(parameter: FloatTensor<Self>, gradient: FloatTensor<Self>, call: SgdCall) -> FloatTensor<Self>;
 }
 
 impl<B: Cpu> FusedBackend for B {
@@ -263,5 +266,9 @@ impl<B: Cpu> UpdateBackend for B {
 
     fn fused_sgd(tensors: SgdTensors<B>, call: SgdCall) -> SgdTensors<B> {
         update::sgd_in_place(tensors, call)
+    }
+
+    fn fused_descent(parameter: FloatTensor<B>, gradient: FloatTensor<B>, call: SgdCall) -> FloatTensor<B> {
+        update::descent_in_place::<B>(parameter, &gradient, call)
     }
 }

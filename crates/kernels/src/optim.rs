@@ -172,22 +172,27 @@ impl Sgd {
     ///
     /// # Shapes
     ///
-    /// - parameters, gradients and velocity: the same length
+    /// - parameters, gradients and velocity: the same length; without momentum there is no velocity
     ///
     /// # Panics
     ///
-    /// If lengths do not match.
-    pub fn update(&self, learning_rate: f64, parameters: &mut [f32], gradients: &[f32], velocity: &mut [f32]) {
+    /// If lengths do not match, or a velocity is there or missing against the momentum.
+    pub fn update(&self, learning_rate: f64, parameters: &mut [f32], gradients: &[f32], velocity: Option<&mut [f32]>) {
         #[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
         let learning_rate = learning_rate as f32;
         check_len("gradients", gradients.len(), parameters.len());
-        check_len("velocity", velocity.len(), parameters.len());
-        parameters
-            .par_chunks_mut(TASK_LEN)
-            .zip(gradients.par_chunks(TASK_LEN))
-            .zip(velocity.par_chunks_mut(TASK_LEN))
-            .with_min_len(TASKS_AT_LEAST)
-            .for_each(|((parameters, gradients), velocity)| {
+        assert!(velocity.is_some() == self.has_velocity(), "velocity: expected with a momentum alone");
+        let pairs = parameters.par_chunks_mut(TASK_LEN).zip(gradients.par_chunks(TASK_LEN));
+        let Some(velocity) = velocity else {
+            return pairs.with_min_len(TASKS_AT_LEAST).for_each(|(parameters, gradients)| {
+                for (p, &g) in parameters.iter_mut().zip(gradients) {
+                    *p -= learning_rate * (g + self.weight_decay * *p);
+                }
+            });
+        };
+        check_len("velocity", velocity.len(), gradients.len());
+        pairs.zip(velocity.par_chunks_mut(TASK_LEN)).with_min_len(TASKS_AT_LEAST).for_each(
+            |((parameters, gradients), velocity)| {
                 for ((p, &g), v) in parameters.iter_mut().zip(gradients).zip(velocity) {
                     let g = g + self.weight_decay * *p;
                     *v = self.momentum * *v + g;
@@ -197,6 +202,13 @@ impl Sgd {
                             Momentum::Nesterov => g + self.momentum * *v,
                         };
                 }
-            });
+            },
+        );
+    }
+
+    /// Whether the rule remembers anything from step to step.
+    #[must_use]
+    pub fn has_velocity(&self) -> bool {
+        self.momentum > 0.0
     }
 }

@@ -102,7 +102,7 @@ fn check_sgd(kind: Momentum, expected: [f32; 2]) {
     let sgd = Sgd { momentum: 0.5, kind, weight_decay: 0.0 };
     let (mut parameters, mut velocity) = ([1.0], [0.0]);
     for expected in expected {
-        sgd.update(0.25, &mut parameters, &[1.0], &mut velocity);
+        sgd.update(0.25, &mut parameters, &[1.0], Some(&mut velocity));
         assert_eq!(parameters[0].to_bits(), expected.to_bits(), "{kind:?}");
     }
 }
@@ -111,6 +111,16 @@ fn check_sgd(kind: Momentum, expected: [f32; 2]) {
 fn momentum_moves_by_the_velocity() {
     check_sgd(Momentum::Plain, [0.75, 0.375]);
     check_sgd(Momentum::Nesterov, [0.625, 0.1875]);
+}
+
+#[test]
+fn without_momentum_there_is_no_velocity() {
+    for kind in [Momentum::Plain, Momentum::Nesterov] {
+        let sgd = Sgd { momentum: 0.0, kind, weight_decay: 0.5 };
+        let mut parameters = [1.0];
+        sgd.update(0.25, &mut parameters, &[1.0], None);
+        assert_eq!(parameters[0].to_bits(), 0.625_f32.to_bits(), "{kind:?}");
+    }
 }
 
 /// Share of 64,000 elements that are kept.

@@ -37,7 +37,7 @@ pub fn adam<const D: usize>(
     (Tensor::from_dispatch(result.parameter), moments)
 }
 
-/// Makes one step of gradient descent on one parameter. Gives the parameter and its velocity.
+/// Makes one step of gradient descent on one parameter. Gives the parameter and its velocity, if it has one.
 ///
 /// # Shapes
 ///
@@ -45,19 +45,24 @@ pub fn adam<const D: usize>(
 ///
 /// # Panics
 ///
-/// If shapes differ, or the device is not [supported](super::supports) or has autodiff.
+/// If shapes differ, a velocity is there or missing against the momentum, or the device is not
+/// [supported](super::supports) or has autodiff.
 #[must_use]
 pub fn sgd<const D: usize>(
     sgd: Sgd,
     learning_rate: f64,
     parameter: Tensor<D>,
     gradient: Tensor<D>,
-    velocity: Tensor<D>,
-) -> (Tensor<D>, Tensor<D>) {
+    velocity: Option<Tensor<D>>,
+) -> (Tensor<D>, Option<Tensor<D>>) {
     let (parameter, gradient) = (parameter.into_dispatch(), gradient.into_dispatch());
+    let call = SgdCall { sgd, learning_rate };
+    let Some(velocity) = velocity else {
+        return (Tensor::from_dispatch(<Dispatch as UpdateBackend>::fused_descent(parameter, gradient, call)), None);
+    };
     let tensors = SgdTensors { parameter, gradient, velocity: velocity.into_dispatch() };
-    let result = <Dispatch as UpdateBackend>::fused_sgd(tensors, SgdCall { sgd, learning_rate });
-    (Tensor::from_dispatch(result.parameter), Tensor::from_dispatch(result.velocity))
+    let result = <Dispatch as UpdateBackend>::fused_sgd(tensors, call);
+    (Tensor::from_dispatch(result.parameter), Some(Tensor::from_dispatch(result.velocity)))
 }
 
 /// The constants of one step of Adam.
@@ -114,8 +119,23 @@ pub(super) fn sgd_in_place<B: Cpu>(mut tensors: SgdTensors<B>, call: SgdCall) ->
     let work = || {
         let velocity = B::floats_mut(&mut tensors.velocity);
         let parameter = B::floats_mut(&mut tensors.parameter);
-        call.sgd.update(call.learning_rate, parameter, floats::<B>(&gradient), velocity);
+        call.sgd.update(call.learning_rate, parameter, floats::<B>(&gradient), Some(velocity));
     };
     timed(|| "update".to_owned(), work);
     tensors
+}
+
+/// Without momentum.
+pub(super) fn descent_in_place<B: Cpu>(
+    mut parameter: FloatTensor<B>,
+    gradient: &FloatTensor<B>,
+    call: SgdCall,
+) -> FloatTensor<B> {
+    let gradient = in_order::<B>(gradient);
+    let work = || {
+        let parameter = B::floats_mut(&mut parameter);
+        call.sgd.update(call.learning_rate, parameter, floats::<B>(&gradient), None);
+    };
+    timed(|| "update".to_owned(), work);
+    parameter
 }

@@ -36,14 +36,14 @@ impl Optimizer for Adam {
     }
 }
 
-/// Gradient descent with momentum.
+/// Gradient descent, with momentum or without.
 #[derive(Clone)]
 pub(super) struct Sgd(pub(super) optim::Sgd);
 
-/// The velocity of one parameter.
+/// The velocity of one parameter, if it has one.
 #[derive(Clone)]
 pub(super) struct SgdState<const D: usize> {
-    velocity: Tensor<D>,
+    velocity: Option<Tensor<D>>,
 }
 
 /// Where Burn's state of the same rule has it.
@@ -51,12 +51,13 @@ const VELOCITY: &str = "momentum.velocity";
 
 impl<const D: usize> RecordState for SgdState<D> {
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
-        out.push_tensor(prefix, VELOCITY, self.velocity.to_data());
+        if let Some(velocity) = &self.velocity {
+            out.push_tensor(prefix, VELOCITY, velocity.to_data());
+        }
     }
 
     fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
-        let velocity = Tensor::from_data(source.take_tensor(prefix, VELOCITY)?, device);
-        Some(Self { velocity })
+        Some(Self { velocity: source.take_tensor(prefix, VELOCITY).map(|data| Tensor::from_data(data, device)) })
     }
 }
 
@@ -70,13 +71,14 @@ impl Optimizer for Sgd {
         gradient: Tensor<D>,
         state: Option<SgdState<D>>,
     ) -> (Tensor<D>, Option<SgdState<D>>) {
-        let velocity = state.map_or_else(|| gradient.zeros_like(), |state| state.velocity);
+        let before = state.and_then(|state| state.velocity);
+        let velocity = self.0.has_velocity().then(|| before.unwrap_or_else(|| gradient.zeros_like()));
         let (parameter, velocity) = burn_ext::sgd(self.0, learning_rate, parameter, gradient, velocity);
         (parameter, Some(SgdState { velocity }))
     }
 
     fn to_device<const D: usize>(state: SgdState<D>, device: &Device) -> SgdState<D> {
-        SgdState { velocity: state.velocity.to_device(device) }
+        SgdState { velocity: state.velocity.map(|velocity| velocity.to_device(device)) }
     }
 }
 
@@ -145,7 +147,8 @@ mod tests {
     #[test]
     fn states_go_from_one_implementation_to_the_other() {
         let momentum = Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
-        for config in [Optimizer::Adam(Adam::default()), Optimizer::AdamW(AdamW::default()), momentum] {
+        let plain = Optimizer::Sgd(Sgd { momentum: 0.0, ..Sgd::default() });
+        for config in [Optimizer::Adam(Adam::default()), Optimizer::AdamW(AdamW::default()), momentum, plain] {
             let whole = trained(&config, [Update::Composed; 2]);
             for order in [[Update::Fused, Update::Composed], [Update::Composed, Update::Fused]] {
                 check_close(&config, &trained(&config, order), &whole);
