@@ -21,7 +21,7 @@ use std::{
 };
 
 pub use checkpoints::CheckpointFiles;
-pub use create::{Existing, RunName};
+pub use create::{Claim, Existing, RunName};
 pub use figures::{FigureFolder, PredictionRow};
 use files::Durability;
 pub(crate) use files::hexadecimal;

@@ -30,7 +30,7 @@ use crate::{
     progress::Display,
     provenance::{self, Environment, Fingerprint},
     report::{self, Formats},
-    run_dir::{Existing, Resumption, RunDir, RunName, State, Summary},
+    run_dir::{Claim, Existing, Resumption, RunDir, RunName, State, Summary},
     tables,
     train::{self, Event},
     transfer::{self, FrozenBase},
@@ -101,12 +101,12 @@ pub fn run(request: &Request<'_>, display: &Display) -> Result<Finished, Error> 
     let start = Instant::now();
     let Request { resolved, results_dir, existing, .. } = *request;
     let experiment = &resolved.experiment;
-    if let Some(name) = request.run_name {
-        RunDir::check_name(results_dir, &experiment.name, &RunName::Given(name.to_owned()), existing)?;
-    }
-    let prepared = Prepared::new(resolved, &request.locate, display)?;
+    let backend = backend::select(experiment.training.backend)?;
+    // Before anything that takes long: whoever comes too late for a name is told at once.
+    let claim = Claim::take(results_dir, &experiment.name, &run_name(request, &backend), existing)?;
+    let prepared = Prepared::new(resolved, backend, &request.locate, display)?;
     let watch = Watch::start()?;
-    let run = RunDir::create(results_dir, &experiment.name, &run_name(request, &prepared.backend), existing)?;
+    let run = claim.begin()?;
     let keeper = StatusKeeper::start(&run, experiment)?;
     let trip = Trip { prepared: &prepared, formats: request.formats, run: &run, watch: &watch, start };
     trip.go(display, keeper, || {
@@ -142,7 +142,8 @@ pub fn resume(request: &Continuation<'_>, display: &Display) -> Result<Finished,
         own = experiment::load(&run.config_path(), &Overrides::default())?;
         &own
     };
-    let prepared = Prepared::new(resolved, &request.locate, display)?;
+    let backend = backend::select(resolved.experiment.training.backend)?;
+    let prepared = Prepared::new(resolved, backend, &request.locate, display)?;
     let Found { departure, damaged, changes } = departure::find(&run, &prepared, request.changes)?;
     let watch = Watch::start()?;
     for Damaged { number, message } in &damaged {
@@ -173,7 +174,7 @@ pub fn resume(request: &Continuation<'_>, display: &Display) -> Result<Finished,
     trip.go(display, keeper, || Ok(departure))
 }
 
-/// Everything that is found before the run directory is touched.
+/// Everything that is found before anything is written into the run directory.
 struct Prepared<'a> {
     experiment: &'a Experiment,
     backend: Backend,
@@ -185,9 +186,8 @@ struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    fn new(resolved: &'a Resolved, locate: &LocateOptions, display: &Display) -> Result<Self, Error> {
+    fn new(resolved: &'a Resolved, backend: Backend, locate: &LocateOptions, display: &Display) -> Result<Self, Error> {
         let experiment = &resolved.experiment;
-        let backend = backend::select(experiment.training.backend)?;
         // A program with three backends is large: summed up beside the data.
         let program = thread::spawn(provenance::program_sha256);
         let files = pipeline::locate(&experiment.data, locate.clone())?;

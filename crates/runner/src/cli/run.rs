@@ -137,6 +137,7 @@ fn changes(accept: bool) -> Changes {
 
 /// Runs a file of `kind = "xor"`, which needs neither data nor a backend, and whose start is fixed.
 fn exclusive_or(path: &Path, resolved: &ResolvedXor, arguments: &RunArguments) -> Result<(), Error> {
+    refuse_without_data(path, arguments)?;
     if arguments.dry_run {
         return super::answer(&resolved.annotated_toml());
     }
@@ -155,6 +156,24 @@ fn exclusive_or(path: &Path, resolved: &ResolvedXor, arguments: &RunArguments) -
     };
     let Finished { run, summary, seconds } = trip::xor::run(&request, &display)?;
     report_on(&Ended { run, summary, reused: false }, seconds, &display, arguments.json)
+}
+
+/// Refuses flags that ask an exclusive or for what it does not have.
+fn refuse_without_data(path: &Path, arguments: &RunArguments) -> Result<(), Error> {
+    let refused = [
+        ("--seeds", arguments.seeds.is_some(), "its start is fixed"),
+        ("--data-dir", arguments.data_dir.is_some(), "it reads no data"),
+        ("--mirror", !arguments.fetching.mirror.is_empty(), "it reads no data"),
+        ("--train-samples", arguments.train_samples.is_some(), "it has four rows"),
+        ("--test-samples", arguments.test_samples.is_some(), "it has four rows"),
+        ("--resume", arguments.resume, "it takes no longer than starting again"),
+    ];
+    match refused.into_iter().find(|(_, given, _)| *given) {
+        Some((flag, _, why)) => {
+            Err(Error::Usage(format!("{}: an exclusive or has no use for {flag}: {why}", path.display())))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Says how a run has ended, to a person and to a script.

@@ -12,7 +12,7 @@ use crate::{
     progress::Display,
     provenance::Environment,
     report::{self, Formats},
-    run_dir::{Existing, LogMark, RunDir, RunName, State, Status, Summary, TestScores, Times},
+    run_dir::{Claim, Existing, LogMark, RunDir, RunName, State, Status, Summary, TestScores, Times},
     xor::{self, INPUTS, Pass, TARGETS, Weights},
 };
 
@@ -62,7 +62,7 @@ pub fn run(request: &Request<'_>, display: &Display) -> Result<Finished, Error> 
     let experiment = &request.resolved.experiment;
     let stem = || format!("{}-{BACKEND}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
     let name = request.run_name.map_or_else(|| RunName::Generated(stem()), |name| RunName::Given(name.to_owned()));
-    let run = RunDir::create(request.results_dir, &experiment.name, &name, request.existing)?;
+    let run = Claim::take(request.results_dir, &experiment.name, &name, request.existing)?.begin()?;
     let mut status = Status {
         state: State::Running,
         process: std::process::id(),

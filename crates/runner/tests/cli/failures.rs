@@ -1,6 +1,9 @@
 //! Bad input gets a clear error and loses nothing.
 
-use std::fs;
+use std::{
+    fs::{self, File},
+    io::Write,
+};
 
 use crate::suite::{SMALL, Suite};
 
@@ -20,6 +23,15 @@ fn wrong_arguments_end_with_2() {
     check(&["experiments/cnn3.toml", "--backend=cuda"], 2, "cuda");
     check(&["experiments/cnn3.toml", "--run-name=../../x"], 2, "--run-name");
     check(&["experiments/cnn3.toml", "--max-epochs=0"], 2, "--max-epochs");
+}
+
+#[test]
+fn an_exclusive_or_refuses_flags_that_it_has_no_use_for() {
+    for flag in ["--seeds=3", "--data-dir=x", "--mirror=http://x", "--train-samples=1", "--test-samples=1", "--resume"]
+    {
+        let name = flag.split('=').next().unwrap_or(flag);
+        check(&["experiments/xor.toml", flag], 2, &format!("xor.toml: an exclusive or has no use for {name}: it"));
+    }
 }
 
 #[test]
@@ -47,21 +59,59 @@ fn a_wrong_file_is_shown_with_line_and_column() {
     assert!(!suite.results().exists());
 }
 
+/// The flag for a folder with four files that are not what was published.
+fn altered_data(suite: &Suite) -> String {
+    let folder = suite.path().join("data");
+    fs::create_dir(&folder).expect("writable");
+    for (part, magic) in [("images-idx3", 3), ("labels-idx1", 1)] {
+        for name in [format!("train-{part}-ubyte"), format!("t10k-{part}-ubyte")] {
+            fs::write(folder.join(name), [0, 0, 8, magic]).expect("writable");
+        }
+    }
+    format!("--data-dir={}", folder.display())
+}
+
 #[test]
 fn altered_data_end_with_3() {
     let suite = Suite::new();
-    let folder = suite.path().join("data");
-    fs::create_dir(&folder).expect("writable");
-    for name in ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"] {
-        fs::write(folder.join(name), b"\0\0\x08\x03").expect("writable");
-    }
-    for name in ["train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"] {
-        fs::write(folder.join(name), b"\0\0\x08\x01").expect("writable");
-    }
-    let folder = format!("--data-dir={}", folder.display());
+    let folder = altered_data(&suite);
     let said = suite.fails(3, &["experiments/cnn3.toml", &folder, "--offline", "--backend=flex"]);
     assert!(said.contains("ubyte") && said.contains("expected"), "{said}");
     assert!(!suite.results().exists());
+}
+
+#[test]
+fn a_name_that_somebody_holds_ends_with_75_before_data_are_looked_for() {
+    let suite = Suite::new();
+    let run = suite.results().join("dense_128/mine");
+    fs::create_dir_all(&run).expect("writable");
+    let lock = File::create(run.join("lock")).expect("writable");
+    lock.lock().expect("nobody has it");
+    writeln!(&lock, "process {} since just now", std::process::id()).expect("writable");
+    let data = altered_data(&suite);
+    let arguments = ["experiments/dense_128.toml", "--backend=flex", "--run-name=mine", &data];
+    let said = suite.fails(75, &arguments);
+    assert!(said.contains(&format!("process {} ", std::process::id())), "{said}");
+    drop(lock);
+    fs::remove_file(run.join("lock")).expect("it is there");
+    // Then the data are what is wrong.
+    assert!(suite.fails(3, &arguments).contains("ubyte"));
+}
+
+#[test]
+fn a_named_run_that_cannot_start_leaves_nothing() {
+    let suite = Suite::new();
+    let data = altered_data(&suite);
+    let arguments = ["experiments/dense_128.toml", "--backend=flex", "--run-name=mine", &data];
+    assert!(suite.fails(3, &arguments).contains("ubyte"));
+    assert!(!suite.results().exists());
+
+    let old = suite.run("dense_128", &[SMALL, &["--run-name=mine"]].concat());
+    let before = old.read("status.json");
+    assert!(suite.fails(3, &[&arguments[..], &["--force"]].concat()).contains("ubyte"));
+    assert_eq!(old.read("status.json"), before);
+    let names = fs::read_dir(suite.results().join("dense_128")).expect("listable").count();
+    assert_eq!(names, 2, "the run and the link to it");
 }
 
 #[test]
