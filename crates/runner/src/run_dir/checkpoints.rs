@@ -253,6 +253,20 @@ mod tests {
     }
 
     #[test]
+    fn a_checkpoint_that_cannot_be_written_leaves_the_one_before() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run = run(&folder);
+        for text in ["one", "two"] {
+            run.commit_checkpoint(&contents(text)).expect("there is space");
+        }
+        let unwritable = CheckpointFiles::from([("no/such/folder".to_owned(), Vec::new())]);
+        assert!(matches!(run.commit_checkpoint(&unwritable), Err(Error::Io { .. })));
+        assert_eq!(run.checkpoints().expect("listable"), [2, 1]);
+        assert_eq!(run.read_checkpoint(1, LIMIT).expect("intact"), contents("one"));
+        assert_eq!(fs::read_dir(folder.path().join(FOLDER)).expect("listable").count(), 2);
+    }
+
+    #[test]
     fn every_flipped_bit_and_every_truncation_is_found() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let run = run(&folder);

@@ -186,15 +186,17 @@ mod tests {
         let mut log = open(folder.path(), &LogMark::default()).expect("new files");
         log.append(&row(1)).expect("there is space");
         let mark = log.mark().expect("synced");
+        // Two, of which the next one would cover the first.
         log.append(&row(2)).expect("there is space");
+        log.append(&row(3)).expect("there is space");
         drop(log);
         let mut log = open(folder.path(), &mark).expect("the same files");
-        log.append(&row(3)).expect("there is space");
+        log.append(&row(4)).expect("there is space");
         let epochs: Vec<_> = read(&folder.path().join("jsonl")).expect("rows").iter().map(|row| row.epoch).collect();
-        assert_eq!(epochs, [1, 3]);
+        assert_eq!(epochs, [1, 4]);
         let csv = fs::read_to_string(folder.path().join("csv")).expect("there");
         assert_eq!(csv.lines().filter(|line| line.starts_with("epoch")).count(), 1);
-        assert!(csv.lines().nth(2).is_some_and(|line| line.starts_with("3,\"a, b\",")), "{csv}");
+        assert!(csv.lines().nth(2).is_some_and(|line| line.starts_with("4,\"a, b\",")), "{csv}");
         assert_eq!(csv.lines().count(), 3);
     }
 
