@@ -137,3 +137,56 @@ impl Watch {
         None
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{
+        env,
+        io::{BufRead, BufReader},
+        process::{Child, ChildStdout, Command, Stdio},
+        thread,
+        time::Duration,
+    };
+
+    use super::*;
+
+    /// Set in the process that is signalled, which is another one of these tests.
+    const SIGNALLED: &str = "RUNNER_TEST_SIGNALLED";
+
+    #[test]
+    fn the_first_signal_is_noted_and_a_second_one_ends_the_process() {
+        if env::var_os(SIGNALLED).is_some() {
+            return note_and_wait();
+        }
+        let mut command = Command::new(env::current_exe().expect("a test has a program"));
+        command.args(["the_first_signal_is_noted", "--nocapture"]).env(SIGNALLED, "yes");
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped"));
+        wait_for("watching", &mut lines);
+        interrupt(&child);
+        wait_for("noted", &mut lines);
+        assert!(child.try_wait().expect("it is a child").is_none(), "the first signal ended it");
+        interrupt(&child);
+        assert_eq!(child.wait().expect("it is a child").code(), Some(130));
+    }
+
+    /// Looks out for a signal as a run does, and then no more, as a step that never ends.
+    fn note_and_wait() {
+        let watch = Watch::start().expect("signals can be handled");
+        println!("\nwatching");
+        while watch.noted() != Some(Signal::Interrupt) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        println!("noted");
+        thread::sleep(Duration::from_secs(20));
+    }
+
+    fn wait_for(line: &str, lines: &mut BufReader<ChildStdout>) {
+        assert!(lines.lines().map_while(Result::ok).any(|found| found == line), "it never said {line:?}");
+    }
+
+    fn interrupt(child: &Child) {
+        let killed = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
+        assert!(killed.expect("kill is there").success());
+    }
+}
