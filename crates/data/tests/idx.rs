@@ -63,6 +63,8 @@ fn rejects_empty_dimensions() {
 #[test]
 fn rejects_sizes_beyond_all_bounds_without_reserving_memory() {
     check(&idx(2051, &[u32::MAX; 3], &[]), "expected at most 1073741824 elements, found 79228162458924105385300197375");
+    let a_little_more = [1 << 20, 1, (1 << 10) + 1];
+    check(&idx(2051, &a_little_more, &[]), "expected at most 1073741824 elements, found 1074790400");
     // A size within the bounds is not believed either before the bytes are there.
     check(&idx(2051, &[1 << 20, 1, 1 << 10], &[]), "expected 1073741824 bytes after the header, found 0");
 }

@@ -5,7 +5,7 @@ mod support;
 use std::{fs, path::Path};
 
 use data::{DataError, LocateOptions, Network, Origin, Part, Progress, Source, locate, status};
-use support::{NAMES, files, gzip, idx, info};
+use support::{NAMES, files, gzip, info, tiny::idx};
 use tempfile::TempDir;
 
 /// Writes the tiny data set, one file of it changed.

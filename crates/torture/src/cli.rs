@@ -53,6 +53,12 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Write the page again, from the figures that are there
+    Page {
+        /// Folder of the figures
+        #[arg(long, value_name = "DIR", default_value = "docs")]
+        docs: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +105,10 @@ fn dispatch(command: Command) -> Result<bool, String> {
         }
         Command::Fuzz { target, executions, corpus, options } => {
             run_all(&[named(&format!("fuzz-{target}"))?], executions, corpus.as_deref(), &options)
+        }
+        Command::Page { docs } => {
+            println!("{}", report::write_page(&docs)?.display());
+            Ok(true)
         }
     }
 }

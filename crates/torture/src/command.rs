@@ -25,6 +25,8 @@ pub struct Outcome {
     pub stderr: String,
     /// How long it took.
     pub elapsed: Duration,
+    /// How long it computed, where the system tells.
+    pub computing: Option<Duration>,
     /// The most memory it held, where the system tells.
     pub peak_bytes: Option<u64>,
 }
@@ -40,6 +42,35 @@ pub(crate) fn runner(plan: &Plan, home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Starts a command that nobody listens to.
+pub(crate) fn start(command: &mut Command) -> Result<Child, String> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    spawn(command)
+}
+
+/// Starts a command, kills it after a while, and says whether it was still there.
+pub(crate) fn killed(command: &mut Command, after: Duration) -> Result<bool, String> {
+    let mut child = start(command)?;
+    thread::sleep(after);
+    let was_there = child.try_wait().map_err(cannot_wait)?.is_none();
+    // SIGKILL; a process that has ended by itself does not mind.
+    child.kill().and_then(|()| child.wait()).map_err(|error| format!("cannot kill: {error}"))?;
+    Ok(was_there)
+}
+
+/// What is said of a process that cannot be waited for.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub(crate) fn cannot_wait(error: std::io::Error) -> String {
+    format!("cannot wait: {error}")
+}
+
+fn spawn(command: &mut Command) -> Result<Child, String> {
+    command.spawn().map_err(|error| {
+        let program = command.get_program().display();
+        format!("cannot start {program}: {error}; build it with: cargo build --release")
+    })
+}
+
 /// Runs a command to its end.
 ///
 /// # Errors
@@ -48,19 +79,16 @@ pub(crate) fn runner(plan: &Plan, home: &Path, arguments: &[&str]) -> Command {
 pub(crate) fn run(command: &mut Command, deadline: Duration) -> Result<Outcome, String> {
     let shown = format!("{command:?}");
     let start = Instant::now();
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|error| {
-        let program = command.get_program().display();
-        format!("cannot start {program}: {error}; build it with: cargo build --release")
-    })?;
+    let mut child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-    let (status, peak_bytes) = wait(&mut child, start + deadline);
+    let (status, computing, peak_bytes) = wait(&mut child, start + deadline);
     let text = |reader: thread::JoinHandle<Vec<u8>>| {
         let bytes = reader.join().expect("the reader does not panic");
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let (stdout, stderr, elapsed) = (text(stdout), text(stderr), start.elapsed());
     match status {
-        Some(status) => Ok(Outcome { code: status.code(), stdout, stderr, elapsed, peak_bytes }),
+        Some(status) => Ok(Outcome { code: status.code(), stdout, stderr, elapsed, computing, peak_bytes }),
         None => Err(format!("{shown} goes on after {} s; it said: {stderr}", deadline.as_secs())),
     }
 }
@@ -77,6 +105,16 @@ impl Outcome {
         Ok(())
     }
 
+    /// Checks how long was computed.
+    pub(crate) fn expect_computing_below(&self, limit: Duration) -> Result<(), String> {
+        match self.computing {
+            Some(time) if time >= limit => {
+                Err(format!("expected less than {} s of computing, found {} ms", limit.as_secs(), time.as_millis()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks the most memory that was held.
     pub(crate) fn expect_peak_below(&self, limit: u64) -> Result<(), String> {
         match self.peak_bytes {
@@ -88,23 +126,35 @@ impl Outcome {
     }
 }
 
-/// Waits for the end of a process, or kills it at `end`.
-fn wait(child: &mut Child, end: Instant) -> (Option<ExitStatus>, Option<u64>) {
-    let mut peak = None;
+/// Waits for the end of a process, or kills it at `end`; its status, computing time and peak memory.
+fn wait(child: &mut Child, end: Instant) -> (Option<ExitStatus>, Option<Duration>, Option<u64>) {
+    let (mut computing, mut peak) = (None, None);
     loop {
-        // The high-water mark only grows, so the last value seen is the one to keep.
+        // Both only grow, so the last value seen is the one to keep.
+        computing = computing_time(child.id()).or(computing);
         peak = peak_bytes(child.id()).or(peak);
         match child.try_wait() {
-            Ok(Some(status)) => return (Some(status), peak),
+            Ok(Some(status)) => return (Some(status), computing, peak),
             Ok(None) if Instant::now() < end => thread::sleep(POLL),
             _ => {
                 // It may have ended just now; either way it is gone after this.
                 let _ = child.kill();
                 let _ = child.wait();
-                return (None, peak);
+                return (None, computing, peak);
             }
         }
     }
+}
+
+/// How long a process has computed so far, where `/proc` says it (`proc_pid_stat(5)`, `utime` and `stime`).
+fn computing_time(process: u32) -> Option<Duration> {
+    // Linux tells programs of a hundred ticks a second, whatever it counts itself.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Behind the program's name in parentheses, which may hold anything.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field)?.parse::<u32>().ok();
+    Some(TICK * (ticks(11)? + ticks(12)?))
 }
 
 /// The most memory that a process has held so far, where `/proc` says it (`proc_pid_status(5)`, `VmHWM`).

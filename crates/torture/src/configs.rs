@@ -1,10 +1,10 @@
 //! Experiment files that are wrong, huge or deep, as a person would run them.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path};
 
 use crate::{
-    command::{run, runner},
-    experiment::{Experiment, Figures, Plan, Protection},
+    experiment::Experiment,
+    refused::{Limits, Refused, try_cases},
 };
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -12,32 +12,12 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     row: 11,
     what: "`runner` on experiment files with unknown keys, numbers out of range, paths that lead elsewhere, or a \
            megabyte of nesting, keys, items or text",
-    pass: "exit 2 with file, line and reason within 10 s; memory below 256 MB; nothing written or fetched",
+    pass: "exit 2 with file, line and reason within 10 s of computing; memory below 256 MB; nothing written or fetched",
     tries: 2 * CASES.len() as u64,
     quick: CASES.len() as u64,
-    protections: &[
-        Protection {
-            what: "most bytes and most files of one experiment (`runner::experiment::extends`)",
-            test: "runner experiment::tests::bad_input::too_many_or_too_long_files_are_refused",
-        },
-        Protection {
-            what: "most values of a file, and most levels (`runner::experiment::parse`)",
-            test: "runner experiment::tests::bad_input::huge_files_are_refused_at_once",
-        },
-        Protection {
-            what: "most text and most problems in a message (`runner::experiment::error`)",
-            test: "runner experiment::tests::bad_input::messages_stay_short",
-        },
-        Protection {
-            what: "names are plain (`runner::experiment::document`)",
-            test: "runner experiment::tests::bad_input::values_out_of_range_say_the_range",
-        },
-    ],
-    run: try_cases,
+    run: |plan| try_cases(plan, &CASES, "a.toml", &Limits { code: 2, seconds: 10 }),
 };
 
-const MAX_BYTES: u64 = 256 << 20;
-const DEADLINE: Duration = Duration::from_secs(10);
 /// A file that is any longer is not even read.
 const MEGABYTE: usize = 1_000_000;
 
@@ -173,46 +153,28 @@ fn deep_dotted() -> String {
     format!("{VALID}x = {}1{}", format!("{{{key}=").repeat(70), "}".repeat(70))
 }
 
-fn try_cases(plan: &Plan) -> Result<Figures, String> {
-    let mut figures = Figures::default();
-    let (mut peak, mut slowest) = (0, Duration::ZERO);
-    for index in 0..plan.tries {
-        let case = &CASES[usize::try_from(index).unwrap_or(0) % CASES.len()];
-        let folder = plan.folder().join(format!("case{index}"));
-        let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
-        fs::create_dir(&folder).map_err(failed)?;
-        fs::write(folder.join("a.toml"), (case.text)()).map_err(failed)?;
-        for level in 0..80 {
-            let (next, twice) = (level + 1, "tree");
-            fs::write(folder.join(format!("chain{level}.toml")), format!("extends = \"chain{next}.toml\"\n"))
-                .map_err(failed)?;
-            let text = format!("extends = [\"{twice}{next}.toml\", \"{twice}{next}.toml\"]\n");
-            fs::write(folder.join(format!("tree{level}.toml")), text).map_err(failed)?;
-        }
-        for end in ["chain80.toml", "tree80.toml"] {
-            fs::write(folder.join(end), "").map_err(failed)?;
-        }
-        let before = files(&folder);
-        figures.count(
-            (|| {
-                let outcome = run(&mut runner(plan, &folder, &["a.toml"]), DEADLINE)?;
-                outcome.expect(2, case.said).map_err(|what| what.chars().take(2_000).collect::<String>())?;
-                outcome.expect_peak_below(MAX_BYTES)?;
-                peak = peak.max(outcome.peak_bytes.unwrap_or(0));
-                slowest = slowest.max(outcome.elapsed);
-                if outcome.stderr.len() > 64 << 10 {
-                    return Err(format!("a message of {} bytes", outcome.stderr.len()));
-                }
-                if files(&folder) == before { Ok(()) } else { Err("left files".to_owned()) }
-            })()
-            .map_err(|what: String| format!("{}: {what}", case.name)),
-        );
+impl Refused for Case {
+    fn name(&self) -> &'static str {
+        self.name
     }
-    figures.notes = vec![format!("slowest {} ms", slowest.as_millis()), format!("peak memory {} MB", peak >> 20)];
-    Ok(figures)
-}
 
-/// The names in a folder: `runner` has no other place to write in.
-fn files(folder: &std::path::Path) -> Vec<String> {
-    crate::published::names(folder)
+    fn said(&self) -> &'static str {
+        self.said
+    }
+
+    /// The file, and beside it a chain and a tree of files that extend each other.
+    fn prepare(&self, folder: &Path) -> Result<(), String> {
+        let write = |name: &str, text: &str| {
+            fs::write(folder.join(name), text).map_err(|error| format!("{}: {error}", folder.display()))
+        };
+        write("a.toml", &(self.text)())?;
+        for level in 0..80 {
+            let next = level + 1;
+            write(&format!("chain{level}.toml"), &format!("extends = \"chain{next}.toml\"\n"))?;
+            let twice = format!("extends = [\"tree{next}.toml\", \"tree{next}.toml\"]\n");
+            write(&format!("tree{level}.toml"), &twice)?;
+        }
+        write("chain80.toml", "")?;
+        write("tree80.toml", "")
+    }
 }

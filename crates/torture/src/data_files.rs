@@ -5,7 +5,9 @@ use std::{fs, path::Path, time::Duration};
 use crate::{
     command::{run, runner},
     compressed::{gzip, gzip_bomb},
-    experiment::{Experiment, Figures, Plan, Protection},
+    experiment::{Experiment, Figures, Plan},
+    refused::{self, Limits, Refused},
+    tiny::{NAMES, files, idx},
 };
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -13,37 +15,14 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     row: 10,
     what: "`runner` on folders with IDX files that are truncated, longer, of another kind, of differing counts, with \
            labels beyond the classes, or gzip bombs of 10 GiB",
-    pass: "exit 3 with the reason within 60 s; memory below 256 MB; no results folder",
+    pass: "exit 3 with the reason within 60 s of computing; memory below 256 MB; no results folder",
     tries: 2 * CASES.len() as u64,
     quick: CASES.len() as u64,
-    protections: &[
-        Protection {
-            what: "as many labels as images (`data::scan`)",
-            test: "data locate::a_folder_of_unknown_data_must_be_consistent",
-        },
-        Protection {
-            what: "labels below the number of classes (`data::scan`)",
-            test: "data locate::a_folder_of_unknown_data_must_be_consistent",
-        },
-        Protection {
-            what: "a file is read through once before memory is given for it (`data::folder`)",
-            test: "runner reliability::broken_data_files_are_refused",
-        },
-        Protection {
-            what: "only regular files are opened (`data::content`)",
-            test: "data locate::pipes_are_not_waited_for",
-        },
-    ],
     run: try_cases,
 };
 
-const MAX_BYTES: u64 = 256 << 20;
-const DEADLINE: Duration = Duration::from_mins(1);
 /// For the run that nothing is wrong with, which trains and draws.
 const WHOLE_DEADLINE: Duration = Duration::from_mins(5);
-
-const NAMES: [&str; 4] =
-    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 const EXPERIMENT_FILE: &str = "name = \"broken\"\nmodel = \"dense\"\noptimizer = \"sgd\"\n\
     [data]\ndir = \"data\"\nclass_names = [\"cat\", \"dog\", \"eel\"]\n[training]\nepochs = 1\nbackend = \"flex\"\n";
@@ -101,53 +80,34 @@ const CASES: [Case; 18] = [
     },
 ];
 
-/// An IDX file of unsigned bytes.
-fn idx(dimensions: &[u32], elements: &[u8]) -> Vec<u8> {
-    let magic = 0x0800 + u32::try_from(dimensions.len()).expect("few dimensions");
-    let words = [&[magic], dimensions].concat();
-    [words.into_iter().flat_map(u32::to_be_bytes).collect(), elements.to_vec()].concat()
-}
+impl Refused for Case {
+    fn name(&self) -> &'static str {
+        self.name
+    }
 
-/// Four training and two test images of 2x3 pixels, in three classes.
-pub(crate) fn files() -> [Vec<u8>; 4] {
-    [
-        idx(&[4, 2, 3], &(0..24).collect::<Vec<u8>>()),
-        idx(&[4], &[0, 2, 1, 2]),
-        idx(&[2, 2, 3], &(100..112).collect::<Vec<u8>>()),
-        idx(&[2], &[1, 0]),
-    ]
+    fn said(&self) -> &'static str {
+        self.said
+    }
+
+    fn prepare(&self, folder: &Path) -> Result<(), String> {
+        let mut files = files();
+        (self.spoil)(&mut files);
+        write_all(folder, &files)
+    }
 }
 
 fn try_cases(plan: &Plan) -> Result<Figures, String> {
-    let mut figures = Figures::default();
-    let mut peak = 0;
     // What is wrong must be what was spoilt, not the rest.
-    trip(plan, &plan.folder().join("whole"), &files(), WHOLE_DEADLINE)?.expect(0, "")?;
-    for index in 0..plan.tries {
-        let case = &CASES[usize::try_from(index).unwrap_or(0) % CASES.len()];
-        let mut files = files();
-        (case.spoil)(&mut files);
-        let folder = plan.folder().join(format!("case{index}"));
-        figures.count(
-            (|| {
-                let outcome = trip(plan, &folder, &files, DEADLINE)?;
-                outcome.expect(3, case.said)?;
-                outcome.expect_peak_below(MAX_BYTES)?;
-                peak = peak.max(outcome.peak_bytes.unwrap_or(0));
-                if folder.join("results").exists() { Err("left a results folder".to_owned()) } else { Ok(()) }
-            })()
-            .map_err(|what: String| format!("a file that {}: {what}", case.name)),
-        );
-        fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    }
-    figures.notes = vec![format!("peak memory {} MB", peak >> 20)];
-    Ok(figures)
+    let whole = plan.folder().join("whole");
+    write_all(&whole, &files())?;
+    run(&mut runner(plan, &whole, &["broken.toml", "--progress=none"]), WHOLE_DEADLINE)?.expect(0, "")?;
+    refused::try_cases(plan, &CASES, "broken.toml", &Limits { code: 3, seconds: 60 })
 }
 
-fn trip(plan: &Plan, folder: &Path, files: &[Vec<u8>; 4], deadline: Duration) -> Result<crate::Outcome, String> {
+/// Writes the experiment and its data set.
+fn write_all(folder: &Path, files: &[Vec<u8>; 4]) -> Result<(), String> {
     write(folder, files)?;
-    fs::write(folder.join("broken.toml"), EXPERIMENT_FILE).map_err(|error| format!("{}: {error}", folder.display()))?;
-    run(&mut runner(plan, folder, &["broken.toml", "--progress=none"]), deadline)
+    fs::write(folder.join("broken.toml"), EXPERIMENT_FILE).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 /// Writes the files of a data set into `data` within a folder.

@@ -5,7 +5,7 @@ use std::{fs, net::TcpStream, thread, time::Duration};
 use crate::{
     command::{run, runner},
     compressed::{gzip, gzip_bomb},
-    experiment::{Experiment, Figures, Plan, Protection},
+    experiment::{Experiment, Figures, Plan},
     published::{Published, names},
     server::{Server, head, response, send},
 };
@@ -19,37 +19,6 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
            succeeds without cleaning up",
     tries: 2 * SERVERS.len() as u64,
     quick: SERVERS.len() as u64,
-    protections: &[
-        Protection {
-            what: "least bytes per second (`data::fetch::mirror`)",
-            test: "data fetch::survives_servers_that_drip",
-        },
-        Protection {
-            what: "longest pause within an answer (`data::fetch::mirror`)",
-            test: "data fetch::survives_servers_that_stop_in_the_middle",
-        },
-        Protection {
-            what: "time for the head of an answer (`data::fetch::mirror`)",
-            test: "data fetch::survives_heads_that_drip",
-        },
-        Protection {
-            what: "time for a whole file (`data::fetch::mirror`)",
-            test: "data fetch::a_file_has_a_deadline_however_steady_it_comes",
-        },
-        Protection {
-            what: "most bytes announced (`data::fetch::mirror`)",
-            test: "data fetch::survives_huge_announcements",
-        },
-        Protection { what: "most redirects (`data::fetch::mirror`)", test: "data fetch::survives_redirect_loops" },
-        Protection {
-            what: "pages for people are no data (`data::fetch::mirror`)",
-            test: "data fetch::survives_pages_for_people",
-        },
-        Protection {
-            what: "files get their name once they are whole and right (`data::fetch::store`)",
-            test: "data fetch::store::tests::wrong_bytes_leave_nothing_behind",
-        },
-    ],
     run: try_servers,
 };
 

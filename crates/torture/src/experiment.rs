@@ -19,8 +19,6 @@ pub struct Experiment {
     pub tries: u64,
     /// Tries of the test that everyone runs.
     pub quick: u64,
-    /// What makes it pass.
-    pub protections: &'static [Protection],
     /// Does it.
     ///
     /// # Errors
@@ -28,15 +26,6 @@ pub struct Experiment {
     /// What kept it from being done at all, such as a missing data set; a try that fails is no error but a
     /// failure among the [`Figures`].
     pub run: fn(&Plan) -> Result<Figures, String>,
-}
-
-/// A check, a cap, a lock: something that could be taken away.
-#[derive(Debug)]
-pub struct Protection {
-    /// What protects, and where it lives.
-    pub what: &'static str,
-    /// The test that fails without it.
-    pub test: &'static str,
 }
 
 /// How to run an experiment.

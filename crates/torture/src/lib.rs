@@ -17,15 +17,20 @@ mod downloads;
 mod experiment;
 mod fetching;
 mod fuzz;
+mod protections;
 mod published;
 mod pytorch;
 mod random;
+mod refused;
 mod report;
 mod runs;
 #[path = "../../data/tests/server/mod.rs"]
 mod server;
+#[path = "../../data/tests/support/tiny.rs"]
+mod tiny;
 mod weight_files;
 mod weights;
 
 pub use command::Outcome;
-pub use experiment::{Experiment, Figures, Plan, Process, Protection};
+pub use experiment::{Experiment, Figures, Plan, Process};
+pub use protections::{PROTECTIONS, Protection};

@@ -1,5 +1,7 @@
 //! Chance that is the same everywhere: a stream of numbers from a seed.
 
+use std::time::Duration;
+
 /// `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
@@ -7,6 +9,11 @@ pub(crate) struct Random(u64);
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
+    }
+
+    /// A stream for one of many tries, whatever the others have drawn.
+    pub(crate) fn of(seed: u64, index: u64) -> Self {
+        Self(Self(seed).number() ^ Self(index).number())
     }
 
     pub(crate) fn number(&mut self) -> u64 {
@@ -25,6 +32,12 @@ impl Random {
     /// True once in `n` times.
     pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
+    }
+
+    /// A moment of a time.
+    pub(crate) fn moment(&mut self, whole: Duration) -> Duration {
+        let microseconds = usize::try_from(whole.as_micros()).unwrap_or(usize::MAX);
+        Duration::from_micros(self.below(microseconds.max(1)) as u64)
     }
 
     /// One of several things.

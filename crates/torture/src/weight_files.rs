@@ -1,12 +1,13 @@
 //! Files of weights made to do harm, given to the command as those of a frozen base.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path};
 
 use crate::{
-    command::{run, runner},
     data_files,
-    experiment::{Experiment, Figures, Plan, Protection},
+    experiment::Experiment,
     pytorch::{Format, STORAGES, archive, file, pickle, text},
+    refused::{Limits, Refused, try_cases},
+    tiny,
 };
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -14,32 +15,12 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     row: 12,
     what: "`runner` with a frozen base from `.pth` files that call the system, bomb the memo, nest, lie about lengths or \
            are compressed, and from safetensors files with huge headers, overlaps and NaN",
-    pass: "exit 3 with the reason within 5 s; memory below 256 MB; nothing executed, written or half loaded",
+    pass: "exit 3 with the reason within 5 s of computing; memory below 256 MB; nothing executed, written or half loaded",
     tries: 2 * CASES.len() as u64,
     quick: CASES.len() as u64,
-    protections: &[
-        Protection {
-            what: "only the names that a dictionary of tensors needs are understood (`models::weights::pth::object`)",
-            test: "models pth::nothing_is_executed",
-        },
-        Protection {
-            what: "most items, bytes and levels of a pickle (`models::weights::pth::pickle`)",
-            test: "models pth::bombs_end_in_time",
-        },
-        Protection {
-            what: "entries are stored, in the archive and with their CRC-32 (`models::weights::pth::zip`)",
-            test: "models pth::archives_that_lie_are_refused",
-        },
-        Protection {
-            what: "tensors lie in the file and share no bytes (`models::weights::file`)",
-            test: "models pth::headers_of_safetensors_that_lie_are_refused",
-        },
-    ],
-    run: try_cases,
+    run: |plan| try_cases(plan, &CASES, "hostile.toml", &Limits { code: 3, seconds: 5 }),
 };
 
-const MAX_BYTES: u64 = 256 << 20;
-const DEADLINE: Duration = Duration::from_secs(5);
 /// What a pickle that is executed would leave.
 const MARK: &str = "executed";
 
@@ -150,30 +131,19 @@ fn shared() -> String {
     format!("{{{},{}}}", tensor("a"), tensor("b"))
 }
 
-fn try_cases(plan: &Plan) -> Result<Figures, String> {
-    let mut figures = Figures::default();
-    let (mut peak, mut slowest) = (0, Duration::ZERO);
-    for index in 0..plan.tries {
-        let case = &CASES[usize::try_from(index).unwrap_or(0) % CASES.len()];
-        let folder = plan.folder().join(format!("case{index}"));
-        let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
-        data_files::write(&folder, &data_files::files())?;
-        fs::write(folder.join("hostile.toml"), EXPERIMENT_FILE).map_err(failed)?;
-        fs::write(folder.join("weights"), (case.file)()).map_err(failed)?;
-        let before = crate::published::names(&folder);
-        figures.count(
-            (|| {
-                let outcome = run(&mut runner(plan, &folder, &["hostile.toml", "--progress=none"]), DEADLINE)?;
-                outcome.expect(3, case.said).map_err(|what| what.chars().take(1_000).collect::<String>())?;
-                outcome.expect_peak_below(MAX_BYTES)?;
-                peak = peak.max(outcome.peak_bytes.unwrap_or(0));
-                slowest = slowest.max(outcome.elapsed);
-                let after = crate::published::names(&folder);
-                if after == before { Ok(()) } else { Err(format!("left {after:?}")) }
-            })()
-            .map_err(|what: String| format!("a file that {}: {what}", case.name)),
-        );
+impl Refused for Case {
+    fn name(&self) -> &'static str {
+        self.name
     }
-    figures.notes = vec![format!("slowest {} ms", slowest.as_millis()), format!("peak memory {} MB", peak >> 20)];
-    Ok(figures)
+
+    fn said(&self) -> &'static str {
+        self.said
+    }
+
+    fn prepare(&self, folder: &Path) -> Result<(), String> {
+        data_files::write(folder, &tiny::files())?;
+        let failed = |error| format!("{}: {error}", folder.display());
+        fs::write(folder.join("hostile.toml"), EXPERIMENT_FILE).map_err(failed)?;
+        fs::write(folder.join("weights"), (self.file)()).map_err(failed)
+    }
 }

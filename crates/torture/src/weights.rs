@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use models::{BatchNormPlacement, DenseConfig, InputShape, Model, ModelConfig, from_safetensors, to_safetensors};
 
-use crate::experiment::{Experiment, Figures, Plan, Protection};
+use crate::experiment::{Experiment, Figures, Plan};
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "weights",
@@ -14,20 +14,6 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     pass: "a typed error within 5 s; the network that was there keeps its weights",
     tries: CASES.len() as u64,
     quick: CASES.len() as u64,
-    protections: &[
-        Protection {
-            what: "most bytes of a header (`models::weights`)",
-            test: "models weights::huge_headers_are_refused_unread",
-        },
-        Protection {
-            what: "tensors lie one after the other and fill the file (`safetensors`)",
-            test: "models weights::tensors_that_overlap_are_refused",
-        },
-        Protection {
-            what: "running variances are not negative (`models::weights`)",
-            test: "models weights::negative_variances_are_refused",
-        },
-    ],
     run: try_cases,
 };
 

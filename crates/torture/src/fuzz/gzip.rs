@@ -7,10 +7,7 @@ use flate2::{Compression, Crc, GzBuilder, write::DeflateEncoder};
 use sha2::{Digest as _, Sha256};
 
 use super::{Parser, Target, idx, kind};
-use crate::{
-    experiment::{Experiment, Protection},
-    random::Random,
-};
+use crate::{experiment::Experiment, random::Random};
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "fuzz-gzip",
@@ -19,16 +16,6 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     pass: "a typed error, or the published bytes; no panic; memory below 256 MB",
     tries: 1_000_000,
     quick: 10_000,
-    protections: &[
-        Protection {
-            what: "SHA-256 of the decompressed bytes (`data::content`)",
-            test: "data fetch::survives_other_bytes",
-        },
-        Protection {
-            what: "one byte past the published length is the last one decompressed (`data::content`)",
-            test: "data fetch::survives_gzip_bombs",
-        },
-    ],
     run: |plan| super::run(plan, &TARGET),
 };
 

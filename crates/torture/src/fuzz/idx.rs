@@ -5,7 +5,7 @@ use std::path::Path;
 use data::{read_images, read_labels};
 
 use super::{Parser, Target, kind};
-use crate::experiment::{Experiment, Protection};
+use crate::experiment::Experiment;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "fuzz-idx",
@@ -14,16 +14,6 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     pass: "a typed error, or exactly the bytes that are there; no panic; memory below 256 MB",
     tries: 1_000_000,
     quick: 20_000,
-    protections: &[
-        Protection {
-            what: "most elements that a header may promise (`data::idx`)",
-            test: "data idx::rejects_sizes_beyond_all_bounds_without_reserving_memory",
-        },
-        Protection {
-            what: "nothing may follow the last element (`data::idx`)",
-            test: "data idx::an_endless_file_is_not_read_on",
-        },
-    ],
     run: |plan| super::run(plan, &TARGET),
 };
 

@@ -6,7 +6,7 @@ use models::{NamedTensor, read_tensors};
 
 use super::{Parser, Target, kind};
 use crate::{
-    experiment::{Experiment, Protection},
+    experiment::Experiment,
     pytorch::{Format, STORAGES, file, pickle},
     random::Random,
 };
@@ -19,10 +19,6 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     pass: "a typed error, or tensors of finite numbers that lie in the file; no panic; memory below 256 MB",
     tries: 1_000_000,
     quick: 10_000,
-    protections: &[Protection {
-        what: "only the names that a dictionary of tensors needs are understood (`models::weights::pth::object`)",
-        test: "models pth::nothing_is_executed",
-    }],
     run: |plan| super::run(plan, &TARGET),
 };
 

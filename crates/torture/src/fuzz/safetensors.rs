@@ -5,10 +5,7 @@ use std::path::Path;
 use models::{BatchNormPlacement, DenseConfig, InputShape, ModelConfig, from_safetensors, to_safetensors};
 
 use super::{Parser, Target, kind, mutate::mutate};
-use crate::{
-    experiment::{Experiment, Protection},
-    random::Random,
-};
+use crate::{experiment::Experiment, random::Random};
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "fuzz-safetensors",
@@ -18,16 +15,6 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
            there keeps its weights; no panic; memory below 256 MB",
     tries: 1_000_000,
     quick: 3_000,
-    protections: &[
-        Protection {
-            what: "every tensor has its shape and type, and its numbers are finite (`models::weights`)",
-            test: "models weights::spoilt_tensors_are_named",
-        },
-        Protection {
-            what: "most bytes of a header (`models::weights`)",
-            test: "models weights::huge_headers_are_refused_unread",
-        },
-    ],
     run: |plan| super::run(plan, &TARGET),
 };
 

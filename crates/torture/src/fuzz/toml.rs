@@ -8,10 +8,7 @@ use std::{
 use runner::experiment::{Overrides, load};
 
 use super::{Parser, Target, kind};
-use crate::{
-    experiment::{Experiment, Protection},
-    random::Random,
-};
+use crate::{experiment::Experiment, random::Random};
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "fuzz-toml",
@@ -21,16 +18,6 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
            memory below 256 MB",
     tries: 1_000_000,
     quick: 3_000,
-    protections: &[
-        Protection {
-            what: "numbers are finite (`runner::experiment::parse`)",
-            test: "runner experiment::tests::bad_input::values_out_of_range_say_the_range",
-        },
-        Protection {
-            what: "unknown keys are refused (`runner::experiment::document`)",
-            test: "runner experiment::tests::bad_input::unknown_keys_name_the_nearest_known_one",
-        },
-    ],
     run: |plan| super::run(plan, &TARGET),
 };
 

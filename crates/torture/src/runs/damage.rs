@@ -1,14 +1,11 @@
 //! Checkpoints with a bit flipped or an end cut off.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf};
 
-use super::{
-    kills::killed,
-    lab::{self, DEADLINE, Lab},
-};
+use super::lab::{self, DEADLINE, Lab};
 use crate::{
     command,
-    experiment::{Experiment, Figures, Plan, Protection},
+    experiment::{Experiment, Figures, Plan},
     random::Random,
 };
 
@@ -19,49 +16,21 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     pass: "the damage is found and said, the checkpoint before is used, and the run comes to the same results",
     tries: 300,
     quick: 3,
-    protections: &[
-        Protection {
-            what: "SHA-256 of every file of a checkpoint (`runner::run_dir::checkpoints`)",
-            test: "runner::run_dir::checkpoints::tests::every_flipped_bit_and_every_truncation_is_found",
-        },
-        Protection {
-            what: "two checkpoints are kept (`runner::run_dir::checkpoints`)",
-            test: "runner::run_dir::checkpoints::tests::the_two_newest_are_kept_and_read_back",
-        },
-    ],
     run,
 };
 
 fn run(plan: &Plan) -> Result<Figures, String> {
     let lab = Lab::new(plan, 400)?;
-    let (expected, whole) = lab.reference("whole", &[])?;
-    let template = left(&lab, whole)?;
-    let mut random = Random::new(plan.seed);
-    let mut figures = Figures::default();
-    for index in 0..plan.tries {
+    let (expected, _) = lab.reference("whole", &[])?;
+    lab.leave("left", 2)?;
+    lab.try_all(plan.tries, |lab, index| {
         let name = format!("damaged-{index}");
-        let tried = lab
-            .copy(&template, &name)
-            .and_then(|()| damage(&lab, &name, index, &mut random))
-            .and_then(|what| check(&lab, &name, &expected).map_err(|error| format!("{what}: {error}")));
-        figures.count(tried);
+        lab.copy("left", &name)?;
+        let what = damage(lab, &name, index, &mut Random::of(plan.seed, index))?;
+        check(lab, &name, &expected).map_err(|error| format!("{what}: {error}"))?;
         lab.remove(&name);
-    }
-    Ok(figures)
-}
-
-/// A run that was left with two checkpoints.
-fn left(lab: &Lab, whole: Duration) -> Result<String, String> {
-    // Killed ever later, until it is late enough.
-    for attempt in 4..20_u32 {
-        let name = format!("left-{attempt}");
-        killed(&mut lab.start(&name, &[]), whole * attempt / 20)?;
-        if lab.checkpoints(&name).len() == 2 {
-            return Ok(name);
-        }
-        lab.remove(&name);
-    }
-    Err("no run was left with two checkpoints".to_owned())
+        Ok(())
+    })
 }
 
 /// Damages one file of the newest checkpoint, and says how.

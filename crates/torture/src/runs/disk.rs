@@ -13,8 +13,8 @@ use super::{
     strace,
 };
 use crate::{
-    command::{self, say},
-    experiment::{Experiment, Figures, Plan, Protection},
+    command::{self, cannot_wait, say},
+    experiment::{Experiment, Figures, Plan},
     random::Random,
 };
 
@@ -27,37 +27,24 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
            checkpoint to the same results",
     tries: 60,
     quick: 3,
-    protections: &[
-        Protection {
-            what: "a failed write ends the run and takes its staging folder away (`runner::run_dir::checkpoints`)",
-            test: "reliability::failing_disks_lose_nothing",
-        },
-        Protection {
-            what: "a failed append is cut off when the run goes on (`runner::run_dir::metrics_log`)",
-            test: "reliability::failing_disks_lose_nothing",
-        },
-    ],
     run,
 };
 
 fn run(plan: &Plan) -> Result<Figures, String> {
     let lab = Lab::new(plan, 200)?;
     let (expected, _) = lab.reference("whole", &[])?;
-    let mut random = Random::new(plan.seed);
     let mut figures = Figures::default();
     let mut notes = Vec::new();
     if strace::is_there() {
-        let (mut failed, mut index) = (0, 0);
-        while figures.tried < plan.tries.saturating_sub(2) {
+        let counts = counts(&lab)?;
+        let tries = plan.tries.saturating_sub(2);
+        figures = lab.try_all(tries, |lab, index| {
             let name = format!("failing-{index}");
-            index += 1;
-            if let Some(tried) = injected(&lab, &name, &expected, &mut random).transpose() {
-                figures.count(tried);
-                failed += 1;
-            }
+            injected(lab, &name, &expected, &counts, &mut Random::of(plan.seed, index))?;
             lab.remove(&name);
-        }
-        notes.push(format!("{failed} system calls failed"));
+            Ok(())
+        })?;
+        notes.push(format!("{tries} runs in which system calls failed"));
     } else {
         notes.push("no strace".to_owned());
     }
@@ -79,23 +66,42 @@ fn run(plan: &Plan) -> Result<Figures, String> {
     Ok(figures)
 }
 
-/// One system call fails; none if the run was through before it came to it.
-fn injected(lab: &Lab, name: &str, expected: &str, random: &mut Random) -> Result<Option<()>, String> {
+/// System calls that may fail, under the names that `strace` knows on this machine.
+const CALLS: [&str; 5] = ["fsync", "fdatasync", "?rename,?renameat,?renameat2", "?mkdir,?mkdirat", "write"];
+
+/// How often a run makes each of [`CALLS`] on the files that it writes while it trains.
+fn counts(lab: &Lab) -> Result<Vec<(&'static str, u64)>, String> {
+    let log = lab.folder().join("strace.log");
+    let count = |call: &'static str| {
+        let name = "counted";
+        let count = strace::count(&start(lab, name), call, &paths(&lab.run(name)), &log)?;
+        lab.remove(name);
+        Ok((call, count))
+    };
+    let counts = CALLS.into_iter().map(count).collect::<Result<Vec<_>, String>>()?;
+    match counts.iter().find(|(_, count)| *count == 0) {
+        Some((call, _)) => Err(format!("a run makes no {call} that strace sees")),
+        None => Ok(counts),
+    }
+}
+
+/// The command that starts a run and names its files by whole paths, as `strace` is told them.
+fn start(lab: &Lab, name: &str) -> Command {
+    let mut command = lab.start(name, &["--results-dir"]);
+    command.arg(lab.folder().join("results"));
+    command
+}
+
+/// A system call fails, and all of its kind after it: a full disk stays full.
+fn injected(lab: &Lab, name: &str, expected: &str, counts: &[(&str, u64)], random: &mut Random) -> Result<(), String> {
     let error = *random.pick(&["EIO", "ENOSPC"]);
-    let call = *random.pick(&["fsync", "fdatasync", "?rename,?renameat,?renameat2", "?mkdir,?mkdirat", "write"]);
-    let first = 1 + random.below(60);
-    // From there on all of them: a full disk stays full.
+    let (call, count) = *random.pick(counts);
+    let first = 1 + random.below(usize::try_from(count).unwrap_or(usize::MAX));
     let fault = format!("inject={call}:error={error}:when={first}+");
     // Only in this run's files, so that pipes and the terminal stay whole.
-    let mut command = strace::with_fault(&lab.start(name, &[]), &fault, &paths(&lab.run(name)));
-    let outcome = command::run(&mut command, DEADLINE)?;
-    if outcome.code == Some(0) {
-        return Ok(None);
-    }
-    outcome.expect(4, "results")?;
-    lab.finish(name, &[]).map_err(|error| format!("{fault}: {error}"))?;
-    lab.expect_result(name, expected).map_err(|error| format!("{fault}: {error}"))?;
-    Ok(Some(()))
+    let mut command = strace::with_fault(&start(lab, name), &fault, &paths(&lab.run(name)));
+    let tried = command::run(&mut command, DEADLINE)?.expect(4, "results").and_then(|()| lab.finish(name, &[]));
+    tried.and_then(|_| lab.expect_result(name, expected)).map_err(|error| format!("{fault}: {error}"))
 }
 
 /// The files of a run that are written while it trains.
@@ -133,8 +139,7 @@ fn on_mounted(lab: &Lab, name: &str, point: &Path, kind: Mounted, expected: &str
     let shown = point.to_string_lossy().into_owned();
     // Two checkpoints, then the disk is as the experiment wants it.
     let mut command = lab.start(name, &["--set=training.checkpoint.steps=1"]);
-    command.stdin(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| format!("cannot start the runner: {error}"))?;
+    let mut child = command::start(&mut command)?;
     let start = std::time::Instant::now();
     while lab.checkpoints(name).len() < 2 && start.elapsed() < DEADLINE {
         std::thread::sleep(std::time::Duration::from_millis(1));
@@ -154,7 +159,7 @@ fn on_mounted(lab: &Lab, name: &str, point: &Path, kind: Mounted, expected: &str
             super::signals::send("CONT", child.id())?;
             if !is_done {
                 super::signals::send("TERM", child.id())?;
-                child.wait().map_err(|error| format!("cannot wait: {error}"))?;
+                child.wait().map_err(cannot_wait)?;
                 if !quietly("mount", &["-o", "remount,ro", &shown]) {
                     return Err("cannot make it read-only".to_owned());
                 }
@@ -163,7 +168,7 @@ fn on_mounted(lab: &Lab, name: &str, point: &Path, kind: Mounted, expected: &str
             }
         }
     }
-    let status = child.wait().map_err(|error| format!("cannot wait: {error}"))?;
+    let status = child.wait().map_err(cannot_wait)?;
     if kind == Mounted::Full && status.code() != Some(4) {
         return Err(format!("{name}: expected exit code 4, found {status}"));
     }

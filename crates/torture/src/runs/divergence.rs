@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use super::lab::{self, DEADLINE, Lab};
 use crate::{
-    command,
-    experiment::{Experiment, Figures, Plan, Protection},
+    command::{self, cannot_wait},
+    experiment::{Experiment, Figures, Plan},
 };
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -16,16 +16,6 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
            weights before are those of the run that ended there",
     tries: 6,
     quick: 2,
-    protections: &[
-        Protection {
-            what: "the loss of every step and validation is checked (`runner::train`)",
-            test: "cli failures::a_loss_that_is_not_finite_ends_with_5_and_keeps_what_was_written",
-        },
-        Protection {
-            what: "weights that are not finite are never written (`models::to_safetensors`, `runner::checkpoint`)",
-            test: "cli resume::weights_that_are_no_numbers_are_never_saved",
-        },
-    ],
     run,
 };
 
@@ -63,18 +53,14 @@ fn later(lab: &Lab, index: u64) -> Result<(), String> {
     Lab::succeed(&mut lab.start(&calm, &[&arguments[..], &["--max-epochs=2"]].concat()))?;
     let expected = lab::read(&lab.run(&calm).join("model.safetensors"))?;
     // The same run with a third epoch, stopped before its end, then with a rate that blows it up.
-    let mut child = lab
-        .start(&name, &arguments)
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .map_err(|error| format!("cannot start the runner: {error}"))?;
+    let mut child = command::start(&mut lab.start(&name, &arguments))?;
     let start = std::time::Instant::now();
     let rows = || fs::read_to_string(lab.run(&name).join("metrics.jsonl")).unwrap_or_default().lines().count();
     while rows() < 2 && start.elapsed() < DEADLINE {
         std::thread::sleep(std::time::Duration::from_micros(200));
     }
     super::signals::send("TERM", child.id())?;
-    child.wait().map_err(|error| format!("cannot wait: {error}"))?;
+    child.wait().map_err(cannot_wait)?;
     let path = lab.run(&name).join("config.toml");
     let text = String::from_utf8_lossy(&lab::read(&path)?).replace("learning_rate = 0.05", "learning_rate = 1e30");
     lab::write(&path, text.as_bytes())?;

@@ -1,14 +1,15 @@
 //! Many epochs, and many resumptions: nothing adds up.
 
 use std::{
-    fs,
-    process::{Child, Stdio},
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
 use super::lab::{Lab, expect_tidy};
-use crate::experiment::{Experiment, Figures, Plan, Protection};
+use crate::{
+    command::{self, cannot_wait},
+    experiment::{Experiment, Figures, Plan},
+};
 
 /// What a long run may need more than a short one: rows of metrics, and luck of the allocator.
 const MAX_GROWTH: u64 = 16 << 20;
@@ -22,25 +23,18 @@ pub(crate) const EPOCHS: Experiment = Experiment {
            left behind",
     tries: 1000,
     quick: 40,
-    protections: &[Protection {
-        what: "old checkpoints are removed (`runner::run_dir::checkpoints`)",
-        test: "runner::run_dir::checkpoints::tests::the_two_newest_are_kept_and_read_back",
-    }],
     run: epochs,
 };
 
 pub(crate) const RESUMES: Experiment = Experiment {
     name: "resumes",
     row: 15,
-    what: "a run that is stopped by SIGTERM and resumed again and again, a step or more each time",
+    what: "a run that is stopped by SIGTERM and resumed again and again, an epoch or more each time, and saved only when \
+           it is stopped",
     pass: "the last process needs no more memory than the first but for 16 MB; the results are those of a run that was \
            never touched; nothing is left behind",
     tries: 100,
     quick: 3,
-    protections: &[Protection {
-        what: "a stopped run saves where it is (`runner::trip::saver`)",
-        test: "reliability::a_run_resumed_over_and_over_is_the_same",
-    }],
     run: resumes,
 };
 
@@ -50,12 +44,12 @@ fn epochs(plan: &Plan) -> Result<Figures, String> {
     let mut command =
         lab.start("long", &[&format!("--set=phase.1.epochs={count}"), "--set=training.checkpoint.steps=30"]);
     command.arg("--set=training.early_stopping.patience=100000");
-    let mut child = spawn(&mut command)?;
-    let rows = || fs::read_to_string(lab.run("long").join("metrics.jsonl")).unwrap_or_default().lines().count() as u64;
+    let mut child = command::start(&mut command)?;
+    let rows = || rows(&lab, "long");
     let (mut early, mut late) = (None, None);
     let start = Instant::now();
     let status = loop {
-        if let Some(status) = child.try_wait().map_err(|error| format!("cannot wait: {error}"))? {
+        if let Some(status) = child.try_wait().map_err(cannot_wait)? {
             break status;
         }
         if start.elapsed() > DEADLINE {
@@ -96,27 +90,32 @@ fn epochs(plan: &Plan) -> Result<Figures, String> {
 
 fn resumes(plan: &Plan) -> Result<Figures, String> {
     let lab = Lab::new(plan, 64)?;
-    // Longer than it can come by being stopped so often.
-    let arguments =
-        [format!("--set=phase.1.epochs={}", 4 * plan.tries), "--set=training.early_stopping.patience=100000".into()];
+    let arguments = [
+        // Longer than it can come by being stopped so often.
+        format!("--set=phase.1.epochs={}", 4 * plan.tries),
+        "--set=training.early_stopping.patience=100000".to_owned(),
+        // It is saved when it is stopped, and at no other time.
+        "--set=training.checkpoint.steps=1000000".to_owned(),
+    ];
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (expected, _) = lab.reference("whole", &arguments)?;
     let mut figures = Figures::default();
     let (mut first, mut last) = (None, None);
     for index in 0..plan.tries {
         let mut command = if index == 0 { lab.start("again", &arguments) } else { lab.resume("again", &[]) };
-        let before = steps(&lab);
-        let mut child = spawn(&mut command)?;
+        let (saved, before) = (newest(&lab), rows(&lab, "again"));
+        let mut child = command::start(&mut command)?;
         let start = Instant::now();
-        // Until it has come a little further.
-        while steps(&lab) <= before && start.elapsed() < Duration::from_secs(30) {
+        // Until it has come an epoch further.
+        while rows(&lab, "again") <= before && start.elapsed() < Duration::from_secs(30) {
             last = usage(child.id()).or(last);
             thread::sleep(Duration::from_millis(1));
         }
         super::signals::send("TERM", child.id())?;
-        let status = child.wait().map_err(|error| format!("cannot wait: {error}"))?;
+        let status = child.wait().map_err(cannot_wait)?;
         first = first.or(last);
         figures.count(match status.code() {
+            Some(143) if newest(&lab) <= saved => Err(format!("resumption {index} saved nothing")),
             Some(143 | 0) => Ok(()),
             _ => Err(format!("resumption {index} ended with {status}")),
         });
@@ -137,14 +136,14 @@ fn resumes(plan: &Plan) -> Result<Figures, String> {
     Ok(figures)
 }
 
-/// The newest checkpoint, as a measure of how far a run is.
-fn steps(lab: &Lab) -> Option<std::path::PathBuf> {
+/// The newest checkpoint.
+fn newest(lab: &Lab) -> Option<std::path::PathBuf> {
     lab.checkpoints("again").into_iter().next()
 }
 
-fn spawn(command: &mut std::process::Command) -> Result<Child, String> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().map_err(|error| format!("cannot start the runner: {error}"))
+/// How many epochs a run has done.
+fn rows(lab: &Lab, name: &str) -> u64 {
+    fs::read_to_string(lab.run(name).join("metrics.jsonl")).unwrap_or_default().lines().count() as u64
 }
 
 /// Resident bytes and open files of a process, where `/proc` says so.

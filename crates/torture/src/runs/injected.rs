@@ -1,14 +1,12 @@
 //! `kill -9` at every change of a file.
 
-use std::process::Stdio;
-
 use super::{
     lab::{DEADLINE, Lab},
     strace,
 };
 use crate::{
-    command::{self, say},
-    experiment::{Experiment, Figures, Plan, Protection},
+    command,
+    experiment::{Experiment, Figures, Plan},
 };
 
 /// A run so short that every one of its writes can be tried.
@@ -21,17 +19,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
            unlink), n from 1 to the end of a run; resumed, or started again if it had not begun",
     pass: "the same results; nothing is left behind",
     tries: 1000,
-    quick: 3,
-    protections: &[
-        Protection {
-            what: "a checkpoint is staged and renamed (`runner::run_dir::checkpoints`)",
-            test: "reliability::runs_killed_at_a_write_go_on",
-        },
-        Protection {
-            what: "temporaries of a dead owner are swept (`runner::run_dir::RunDir::own`)",
-            test: "reliability::runs_killed_at_a_write_go_on",
-        },
-    ],
+    quick: 12,
     run,
 };
 
@@ -42,20 +30,17 @@ fn run(plan: &Plan) -> Result<Figures, String> {
     }
     let (expected, _) = lab.reference("whole", &SHORT)?;
     let log = lab.folder().join("strace.log");
-    let changes = strace::count(&lab.start("counted", &SHORT), strace::CHANGES, &log)?;
-    let mut figures = Figures::default();
+    let changes = strace::count(&lab.start("counted", &SHORT), strace::CHANGES, &[], &log)?;
     // All of them, or as many as there are tries, evenly spread.
     let count = plan.tries.min(changes);
-    for index in 0..count {
+    let mut figures = lab.try_all(count, |lab, index| {
         let n = 1 + index * changes / count;
         let name = format!("killed-{n}");
-        let tried = one(&lab, &name, n).and_then(|()| lab.expect_result(&name, &expected));
-        figures.count(tried.map_err(|error| format!("n = {n}: {error}")));
+        let tried = one(lab, &name, n).and_then(|()| lab.expect_result(&name, &expected));
+        tried.map_err(|error| format!("n = {n}: {error}"))?;
         lab.remove(&name);
-        if index % 50 == 49 {
-            say(&format!("  {} of {count}", index + 1));
-        }
-    }
+        Ok(())
+    })?;
     figures.notes = vec![format!("a run makes {changes} changes")];
     Ok(figures)
 }
@@ -71,6 +56,6 @@ fn one(lab: &Lab, name: &str, n: u64) -> Result<(), String> {
     let fault = format!("inject={}:signal=SIGKILL:when={n}", strace::CHANGES);
     let mut command = strace::with_fault(&lab.start(name, &SHORT), &fault, &[]);
     // However it ends: near its end, it may make fewer changes than the run that was counted.
-    command::run(command.stdin(Stdio::null()), DEADLINE)?;
+    command::run(&mut command, DEADLINE)?;
     lab.finish(name, &SHORT).map(drop)
 }

@@ -1,14 +1,11 @@
 //! `kill -9` at any moment.
 
-use std::{
-    process::{Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::lab::Lab;
 use crate::{
-    experiment::{Experiment, Figures, Plan, Protection},
+    command::killed,
+    experiment::{Experiment, Figures, Plan},
     random::Random,
 };
 
@@ -19,20 +16,6 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     pass: "weights, metrics, predictions and scores are those of a run that was never touched; nothing is left behind",
     tries: 50,
     quick: 2,
-    protections: &[
-        Protection {
-            what: "the optimizer's moments and step counters are restored (`runner::optimizer::state`)",
-            test: "runner::optimizer::state::tests::every_optimizer_goes_on_with_the_same_bytes",
-        },
-        Protection {
-            what: "a checkpoint is taken with running statistics folded in (`runner::checkpoint::encode`)",
-            test: "cli resume::every_step_is_a_place_to_go_on_from",
-        },
-        Protection {
-            what: "metrics are cut off at the checkpoint (`runner::run_dir::metrics_log`)",
-            test: "runner::run_dir::metrics_log::tests::rows_after_the_mark_are_cut_off_and_the_header_stands_once",
-        },
-    ],
     run,
 };
 
@@ -60,29 +43,9 @@ fn one(
     random: &mut Random,
     kills: &mut u64,
 ) -> Result<(), String> {
-    *kills += u64::from(killed(&mut lab.start(name, &[]), moment(whole, random))?);
+    *kills += u64::from(killed(&mut lab.start(name, &[]), random.moment(whole))?);
     if twice && lab.run(name).join("config.toml").exists() {
-        *kills += u64::from(killed(&mut lab.resume(name, &[]), moment(whole, random))?);
+        *kills += u64::from(killed(&mut lab.resume(name, &[]), random.moment(whole))?);
     }
     lab.finish(name, &[]).map(drop)
-}
-
-fn moment(whole: Duration, random: &mut Random) -> Duration {
-    let microseconds = whole.as_micros() as usize;
-    Duration::from_micros(random.below(microseconds.max(1)) as u64)
-}
-
-/// Starts a process and kills it after a while; whether it was still there.
-pub(super) fn killed(command: &mut Command, after: Duration) -> Result<bool, String> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("cannot start {}: {error}", command.get_program().display()))?;
-    thread::sleep(after);
-    let failed = |error| format!("cannot kill: {error}");
-    let was_there = child.try_wait().map_err(failed)?.is_none();
-    child.kill().and_then(|()| child.wait()).map_err(failed)?;
-    Ok(was_there)
 }

@@ -7,19 +7,27 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
+    process::{Child, Command},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    command::{self, Outcome},
-    experiment::Plan,
+    command::{self, Outcome, say},
+    experiment::{Figures, Plan},
     random::Random,
+    tiny::idx,
 };
 
+/// Workers of [`Lab::try_all`].
+const TOGETHER: usize = 2;
 /// Longer than any of these runs takes on a busy machine.
 pub(super) const DEADLINE: Duration = Duration::from_mins(2);
 /// Height and width of the images.
@@ -89,7 +97,8 @@ impl Lab {
         write(&lab.folder.join("lab.toml"), EXPERIMENT.as_bytes())?;
         for (part, count, seed) in [("train", samples, 1), ("t10k", 40, 2)] {
             let (images, labels) = made_up(count, seed);
-            write(&data.join(format!("{part}-images-idx3-ubyte")), &idx(&[count, SIDE, SIDE], &images))?;
+            let (count, side) = (length(count), length(SIDE));
+            write(&data.join(format!("{part}-images-idx3-ubyte")), &idx(&[count, side, side], &images))?;
             write(&data.join(format!("{part}-labels-idx1-ubyte")), &idx(&[count], &labels))?;
         }
         Ok(lab)
@@ -129,6 +138,29 @@ impl Lab {
         let outcome = command::run(command, DEADLINE)?;
         outcome.expect(0, "")?;
         Ok(outcome)
+    }
+
+    /// Starts a run and waits until it has so many checkpoints, or has ended.
+    pub(super) fn start_until(&self, name: &str, checkpoints: usize) -> Result<Child, String> {
+        let mut child = command::start(&mut self.start(name, &[]))?;
+        let start = Instant::now();
+        while self.checkpoints(name).len() < checkpoints && start.elapsed() < DEADLINE {
+            if child.try_wait().map_err(command::cannot_wait)?.is_some() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(child)
+    }
+
+    /// Starts a run and kills it once it has so many checkpoints.
+    pub(super) fn leave(&self, name: &str, checkpoints: usize) -> Result<(), String> {
+        let mut child = self.start_until(name, checkpoints)?;
+        child.kill().and_then(|()| child.wait()).map_err(|error| format!("cannot kill: {error}"))?;
+        match self.checkpoints(name).len() {
+            left if left < checkpoints => Err(format!("{name}: was left with {left} checkpoints")),
+            _ => Ok(()),
+        }
     }
 
     /// Goes on with a run to its end, whatever is left of it: a run that died before its configuration was written
@@ -184,6 +216,47 @@ impl Lab {
     /// Copies a run to another name.
     pub(super) fn copy(&self, name: &str, to: &str) -> Result<(), String> {
         copy_folder(&self.run(name), &self.run(to))
+    }
+
+    /// Goes through all tries, several at a time, each worker in a copy of this lab. For tries that clocks are no part
+    /// of.
+    pub(super) fn try_all(
+        &self,
+        tries: u64,
+        one: impl Fn(&Self, u64) -> Result<(), String> + Sync,
+    ) -> Result<Figures, String> {
+        let labs = (0..TOGETHER).map(|worker| self.twin(worker)).collect::<Result<Vec<_>, _>>()?;
+        let (next, outcomes) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+        thread::scope(|scope| {
+            for lab in &labs {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        if index >= tries {
+                            break;
+                        }
+                        let outcome = one(lab, index);
+                        outcomes.lock().expect("no worker panics").push(outcome);
+                        if (index + 1).is_multiple_of(50) {
+                            say(&format!("  {} of {tries}", index + 1));
+                        }
+                    }
+                });
+            }
+        });
+        let mut figures = Figures::default();
+        outcomes.into_inner().expect("no worker panics").into_iter().for_each(|outcome| figures.count(outcome));
+        Ok(figures)
+    }
+
+    /// A copy of this lab, runs included.
+    fn twin(&self, worker: usize) -> Result<Self, String> {
+        let folder = self.folder.join(format!("worker-{worker}"));
+        for part in ["data", "results"] {
+            copy_folder(&self.folder.join(part), &folder.join(part))?;
+        }
+        write(&folder.join("lab.toml"), EXPERIMENT.as_bytes())?;
+        Ok(Self { runner: self.runner.clone(), folder })
     }
 
     /// Takes a run away.
@@ -268,13 +341,19 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), String> {
     for entry in fs::read_dir(from).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let target = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() {
+        if path.is_symlink() {
+            // `latest`, which the next run makes again.
+        } else if path.is_dir() {
             copy_folder(&path, &target)?;
         } else {
             fs::copy(&path, &target).map_err(failed)?;
         }
     }
     Ok(())
+}
+
+fn length(length: usize) -> u32 {
+    u32::try_from(length).expect("small")
 }
 
 /// Images whose class is the quarter that is brightest, and some noise.
@@ -291,14 +370,4 @@ fn made_up(count: usize, seed: u64) -> (Vec<u8>, Vec<u8>) {
         labels.push(u8::try_from(class).expect("a few classes"));
     }
     (images, labels)
-}
-
-/// An IDX file of unsigned bytes.
-fn idx(dimensions: &[usize], bytes: &[u8]) -> Vec<u8> {
-    let mut file = vec![0, 0, 8, u8::try_from(dimensions.len()).expect("a few dimensions")];
-    for &dimension in dimensions {
-        file.extend(u32::try_from(dimension).expect("small").to_be_bytes());
-    }
-    file.extend(bytes);
-    file
 }

@@ -6,8 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{kills::killed, lab::Lab};
-use crate::experiment::{Experiment, Figures, Plan, Protection};
+use super::lab::Lab;
+use crate::{
+    command::cannot_wait,
+    experiment::{Experiment, Figures, Plan},
+};
 
 /// Longest time until a process that comes too late says so.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -21,23 +24,19 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     pass: "one runs to its end; the others exit with code 75 within 2 s, naming the process that holds it",
     tries: 100,
     quick: 1,
-    protections: &[Protection {
-        what: "an advisory lock that ends with its owner (`runner::run_dir::lock`)",
-        test: "runner::run_dir::lock::tests::a_second_owner_is_told_who_the_first_is",
-    }],
     run,
 };
 
 fn run(plan: &Plan) -> Result<Figures, String> {
     let lab = Lab::new(plan, 1200)?;
-    let (expected, whole) = lab.reference("whole", &[])?;
+    let (expected, _) = lab.reference("whole", &[])?;
     let mut figures = Figures::default();
     let mut slowest = Duration::ZERO;
     for index in 0..plan.tries {
         let name = format!("shared-{index}");
         let is_left = index % 2 == 0;
         if is_left {
-            killed(&mut lab.start(&name, &[]), whole / 2)?;
+            lab.leave(&name, 1)?;
         }
         let has_begun = lab.run(&name).join("config.toml").exists();
         let command = || if has_begun { lab.resume(&name, &[]) } else { lab.start(&name, &[]) };
@@ -70,7 +69,7 @@ fn together(command: &dyn Fn() -> Command, slowest: &mut Duration) -> Result<(),
     let mut finished = 0;
     for end in ends {
         let (output, elapsed) = end.join().expect("waiting does not panic");
-        let output = output.map_err(|error| format!("cannot wait: {error}"))?;
+        let output = output.map_err(cannot_wait)?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
             Some(0) => finished += 1,

@@ -10,7 +10,8 @@ use std::{
 
 use super::lab::{DEADLINE, Lab};
 use crate::{
-    experiment::{Experiment, Figures, Plan, Protection},
+    command::{cannot_wait, start},
+    experiment::{Experiment, Figures, Plan},
     random::Random,
 };
 
@@ -23,21 +24,11 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "signals",
     row: 5,
     what: "SIGINT and SIGTERM in turn at random moments of a run: in a batch, in evaluation, while saving; every \
-           fourth time a second one follows",
-    pass: "exit code 130 or 143 within 10 s, at once after a second signal; the run is called interrupted; resumed, it \
+           fourth time early in training, every fourth time a second one follows",
+    pass: "exit code 130 or 143 within 10 s, at once after a second signal, unless training was over; the run is called interrupted; resumed, it \
            comes to the same results",
     tries: 40,
     quick: 4,
-    protections: &[
-        Protection {
-            what: "signals are noted and looked at between steps (`runner::interrupt`)",
-            test: "reliability::signals_stop_a_run_cleanly",
-        },
-        Protection {
-            what: "a second signal ends the process (`runner::interrupt`)",
-            test: "reliability::signals_stop_a_run_cleanly",
-        },
-    ],
     run,
 };
 
@@ -50,11 +41,15 @@ fn run(plan: &Plan) -> Result<Figures, String> {
     for index in 0..plan.tries {
         let name = format!("stopped-{index}");
         let (signal, code) = if index % 2 == 0 { ("INT", 130) } else { ("TERM", 143) };
-        let after = Duration::from_micros(random.below(whole.as_micros() as usize) as u64);
+        let moment = if index % 4 == 0 { Moment::Training } else { Moment::After(random.moment(whole)) };
         let kind = if index % 4 == 3 { Kind::Twice } else { Kind::Once };
-        let tried = one(&lab, &name, signal, after, kind).and_then(|(status, took)| {
+        let tried = one(&lab, &name, signal, moment, kind).and_then(|(status, took)| {
             slowest = slowest.max(took);
-            stopped += u64::from(check(&lab, &name, status, took, code, kind)?);
+            let is_stopped = check(&lab, &name, status, took, code, kind)?;
+            stopped += u64::from(is_stopped);
+            if moment == Moment::Training && !is_stopped {
+                return Err(format!("{name}: trained on after the signal"));
+            }
             lab.finish(&name, &[])?;
             lab.expect_result(&name, &expected)
         });
@@ -66,6 +61,15 @@ fn run(plan: &Plan) -> Result<Figures, String> {
     Ok(figures)
 }
 
+/// When a run is signalled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    /// Once it has a checkpoint, with most of its steps before it.
+    Training,
+    /// Whatever it does by then.
+    After(Duration),
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Once,
@@ -73,25 +77,41 @@ enum Kind {
 }
 
 /// Starts a run, signals it, and returns how it ended and how long that took.
-fn one(lab: &Lab, name: &str, signal: &str, after: Duration, kind: Kind) -> Result<(ExitStatus, Duration), String> {
-    let mut command = lab.start(name, &[]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| format!("cannot start the runner: {error}"))?;
-    thread::sleep(after);
-    let start = Instant::now();
+fn one(lab: &Lab, name: &str, signal: &str, moment: Moment, kind: Kind) -> Result<(ExitStatus, Duration), String> {
+    let mut child = match moment {
+        Moment::Training => lab.start_until(name, 1)?,
+        Moment::After(time) => {
+            let child = start(&mut lab.start(name, &[]))?;
+            thread::sleep(time);
+            child
+        }
+    };
+    let mut since = Instant::now();
     send(signal, child.id())?;
     if kind == Kind::Twice {
+        // Two that wait together are one to the process.
+        while is_pending(child.id()) && since.elapsed() < LIMIT {
+            thread::sleep(Duration::from_millis(1));
+        }
+        since = Instant::now();
         send(signal, child.id())?;
     }
-    while start.elapsed() < DEADLINE {
-        if let Some(status) = child.try_wait().map_err(|error| format!("cannot wait: {error}"))? {
-            return Ok((status, start.elapsed()));
+    while since.elapsed() < DEADLINE {
+        if let Some(status) = child.try_wait().map_err(cannot_wait)? {
+            return Ok((status, since.elapsed()));
         }
         thread::sleep(Duration::from_millis(2));
     }
     let _ = child.kill();
     let _ = child.wait();
-    Err(format!("SIG{signal} after {} ms did not end it", after.as_millis()))
+    Err(format!("{name}: SIG{signal} did not end it"))
+}
+
+/// Whether a signal waits for the process to be scheduled, where `/proc` says so (`proc_pid_status(5)`, `ShdPnd`).
+fn is_pending(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+    mask.is_some_and(|mask| mask.trim().bytes().any(|digit| digit != b'0'))
 }
 
 /// Sends a signal; a process that has just ended does not mind.

@@ -25,20 +25,15 @@ pub(super) fn is_there() -> bool {
 /// The same command with a fault, as in `inject=fsync:error=EIO:when=3`; in calls on any of `paths` only, if there
 /// are some.
 pub(super) fn with_fault(command: &Command, fault: &str, paths: &[PathBuf]) -> Command {
-    let paths: Vec<String> = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-    let mut options = vec!["-f", "-qq", "-o", "/dev/null", "-e", fault];
-    options.extend(paths.iter().flat_map(|path| ["-P", path]));
-    let mut traced = wrapped(command, &options);
-    traced.stdin(Stdio::null());
-    traced
+    wrapped(command, &["-o", "/dev/null", "-e", fault], paths)
 }
 
-/// How many of the given system calls the busiest thread of a command makes: injection counts per thread.
-pub(super) fn count(command: &Command, calls: &str, log: &Path) -> Result<u64, String> {
-    let shown = log.to_string_lossy().into_owned();
-    let mut traced =
-        wrapped(command, &["-f", "-qq", "-o", &shown, "-e", &format!("trace={calls}"), "-e", "signal=none"]);
-    command::run(traced.stdin(Stdio::null()), DEADLINE)?.expect(0, "")?;
+/// How many of the given system calls the busiest thread of a command makes, on any of `paths` only, if there are
+/// some: injection counts per thread.
+pub(super) fn count(command: &Command, calls: &str, paths: &[PathBuf], log: &Path) -> Result<u64, String> {
+    let (shown, trace) = (log.to_string_lossy().into_owned(), format!("trace={calls}"));
+    let mut traced = wrapped(command, &["-o", &shown, "-e", &trace, "-e", "signal=none"], paths);
+    command::run(&mut traced, DEADLINE)?.expect(0, "")?;
     let log = String::from_utf8_lossy(&super::lab::read(log)?).into_owned();
     let mut threads: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
     for line in log.lines().filter(|line| !line.contains("resumed>") && !line.contains("+++")) {
@@ -47,9 +42,14 @@ pub(super) fn count(command: &Command, calls: &str, log: &Path) -> Result<u64, S
     Ok(threads.into_values().max().unwrap_or_default())
 }
 
-fn wrapped(command: &Command, options: &[&str]) -> Command {
+/// The command under `strace`, threads and all.
+fn wrapped(command: &Command, options: &[&str], paths: &[PathBuf]) -> Command {
     let mut traced = Command::new("strace");
-    traced.args(options).arg("--").arg(command.get_program()).args(command.get_args());
+    traced.args(["-f", "-qq"]).args(options);
+    for path in paths {
+        traced.arg("-P").arg(path);
+    }
+    traced.arg("--").arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
     if let Some(folder) = command.get_current_dir() {
         traced.current_dir(folder);
     }

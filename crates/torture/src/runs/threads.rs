@@ -1,9 +1,10 @@
 //! The same run with any number of threads, alone or beside others.
 
-use std::process::Stdio;
-
 use super::lab::Lab;
-use crate::experiment::{Experiment, Figures, Plan, Protection};
+use crate::{
+    command::{cannot_wait, start},
+    experiment::{Experiment, Figures, Plan},
+};
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "threads",
@@ -13,13 +14,6 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     pass: "the same weights, metrics, predictions and scores every time",
     tries: 45,
     quick: 3,
-    protections: &[
-        Protection {
-            what: "batches come in order, whichever worker is first (`data::loader`)",
-            test: "data::loader::the_number_of_workers_changes_nothing",
-        },
-        Protection { what: "kernels add up in an order that no thread changes (`kernels`)", test: "kernels::threads" },
-    ],
     run,
 };
 
@@ -44,15 +38,13 @@ fn one(lab: &Lab, name: &str, threads: &str, workers: &str, is_beside_others: bo
     if is_beside_others {
         for other in ["other-1", "other-2"] {
             lab.remove(other);
-            let mut command = lab.start(other, &["--seed=5"]);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            others.push(command.spawn().map_err(|error| format!("cannot start the runner: {error}"))?);
+            others.push(start(&mut lab.start(other, &["--seed=5"]))?);
         }
     }
     let mut command = lab.start(name, &[&format!("--set=data.workers={workers}")]);
     let done = Lab::succeed(command.env("RAYON_NUM_THREADS", threads));
     for mut other in others {
-        other.wait().map_err(|error| format!("cannot wait: {error}"))?;
+        other.wait().map_err(cannot_wait)?;
     }
     lab.remove("other-1");
     lab.remove("other-2");
