@@ -47,6 +47,7 @@ pub fn draw_dataset(files: &DataFiles, results: &Path, options: &Options) -> Res
             what: format!("raw pixels of {} training images", thousands(count as u64)),
             name: "pixels",
             class_names: dataset.class_names(),
+            images: (0..count).collect(),
             labels: dataset.labels()[..count].iter().map(|&label| usize::from(label)).collect(),
             rows: embeddings::pixels(&dataset, 0..count)?,
         };

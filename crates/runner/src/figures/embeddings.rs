@@ -1,4 +1,7 @@
-//! Where many images lie: principal components, t-SNE in two and three dimensions, and a line between two classes.
+//! Where many images lie: principal components, t-SNE in two and three dimensions, and a line between two classes, as
+//! pictures and as numbers.
+
+use std::iter;
 
 use data::Dataset;
 use embed::{Rows, axis, pca, tsne};
@@ -19,6 +22,8 @@ pub(super) struct Source<'a> {
     /// As in file names: "pixels", or a layer's.
     pub(super) name: &'a str,
     pub(super) class_names: &'a [String],
+    /// Where the images stand in their part of the data.
+    pub(super) images: Vec<usize>,
     pub(super) labels: Vec<usize>,
     pub(super) rows: Rows,
 }
@@ -73,6 +78,7 @@ pub(super) fn draw(
         );
         let title = |dimensions: &str| format!("{}: t-SNE in {dimensions} of {}", source.owner, source.what);
         let places = tsne::<2>(&source.rows, &options.tsne).map_err(failed("t-SNE"))?;
+        numbers(output, source, "tsne_2d", &["x", "y"], &places)?;
         output.figure(
             &name("tsne_2d"),
             &Scatter {
@@ -84,6 +90,7 @@ pub(super) fn draw(
             },
         )?;
         let places = tsne::<3>(&source.rows, &options.tsne).map_err(failed("t-SNE"))?;
+        numbers(output, source, "tsne_3d", &["x", "y", "z"], &places)?;
         output.figure(
             &name("tsne_3d"),
             &Scatter3d {
@@ -105,6 +112,8 @@ pub(super) fn draw(
         }
     };
     let (from, to) = (&source.class_names[from], &source.class_names[to]);
+    let places: Vec<[f64; 2]> = line.coordinates.iter().map(|&(along, across)| [along, across]).collect();
+    numbers(output, source, "axis", &["along", "across"], &places)?;
     output.figure(
         &name("axis"),
         &Scatter {
@@ -135,6 +144,12 @@ fn draw_components(output: &mut Output, source: &Source<'_>, options: &Options) 
         let numbers: Vec<String> = shown.iter().map(usize::to_string).collect();
         format!("embedding_{}_pca_{}", source.name, numbers.join("_"))
     };
+    let columns: Vec<String> = (1..=there).map(|component| format!("component_{component}")).collect();
+    numbers(output, source, "pca", &columns, found.coordinates.iter())?;
+    let shares =
+        found.explained.iter().enumerate().map(|(index, share)| vec![(index + 1).to_string(), share.to_string()]);
+    let header = ["component", "share_of_variance"].map(str::to_owned).to_vec();
+    output.csv(&format!("embedding_{}_pca_variance", source.name), iter::once(header).chain(shares))?;
     let chosen = match options.components.as_slice() {
         [] => vec![vec![1, 2], vec![1, 2, 3]],
         chosen => vec![chosen.to_vec()],
@@ -166,6 +181,22 @@ fn draw_components(output: &mut Output, source: &Source<'_>, options: &Options) 
         }
     }
     Ok(())
+}
+
+/// Writes where every image lies: its index, its class, and its coordinates.
+fn numbers<V: ToString>(
+    output: &mut Output,
+    source: &Source<'_>,
+    what: &str,
+    columns: &[impl AsRef<str>],
+    places: impl IntoIterator<Item = impl AsRef<[V]>>,
+) -> Result<(), Error> {
+    let header = ["image", "class"].into_iter().chain(columns.iter().map(AsRef::as_ref)).map(str::to_owned);
+    let rows = source.images.iter().zip(&source.labels).zip(places).map(|((image, &label), place)| {
+        let place = place.as_ref().iter().map(ToString::to_string);
+        [image.to_string(), source.class_names[label].clone()].into_iter().chain(place).collect()
+    });
+    output.csv(&format!("embedding_{}_{what}", source.name), iter::once(header.collect()).chain(rows))
 }
 
 fn plane(source: &Source<'_>) -> Scatter {

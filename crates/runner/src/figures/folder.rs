@@ -39,6 +39,16 @@ impl Output {
         Ok(())
     }
 
+    /// Writes rows of one length, the first of them the columns' names, beside the pictures.
+    pub(super) fn csv(&mut self, name: &str, rows: impl Iterator<Item = Vec<String>>) -> Result<(), Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for row in rows {
+            writer.write_record(row).expect("rows of one length fit, and memory takes them");
+        }
+        let bytes = writer.into_inner().expect("memory takes all");
+        self.file(&format!("{}{name}.csv", self.pictures), &bytes)
+    }
+
     /// Writes a file that is no drawn figure, by its path in the folder.
     pub(super) fn file(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         self.written.push(self.folder.write(name, bytes)?);

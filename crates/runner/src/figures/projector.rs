@@ -137,6 +137,7 @@ mod tests {
             what: "numbers".to_owned(),
             name,
             class_names: dataset.class_names(),
+            images: vec![0, 1, 2],
             labels: vec![0, 1, 0],
             rows: Rows::new(vec![0.0, 1.0, 0.123_456, -2.5, 1e-9, 300.0], 2).expect("finite"),
         }

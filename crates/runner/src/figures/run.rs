@@ -175,7 +175,8 @@ impl Finished<'_> {
             };
             let class_names = dataset.class_names();
             let owner = &self.experiment.name;
-            sources.push(embeddings::Source { owner, what, name, class_names, labels: labels.clone(), rows });
+            let (images, labels) = (indices.clone(), labels.clone());
+            sources.push(embeddings::Source { owner, what, name, class_names, images, labels, rows });
         }
         for source in &sources {
             embeddings::draw(output, source, axis, options)?;

@@ -131,10 +131,15 @@ fn a_data_set_has_figures_of_its_own() {
         "one_hot_labels.png",
         "sigmoid.png",
         "sprite.png",
+        "embedding_pixels_pca.csv",
+        "embedding_pixels_pca_variance.csv",
         "embedding_pixels_pca_1_2.png",
         "embedding_pixels_pca_1_2_3.png",
+        "embedding_pixels_tsne_2d.csv",
         "embedding_pixels_tsne_2d.png",
+        "embedding_pixels_tsne_3d.csv",
         "embedding_pixels_tsne_3d.png",
+        "embedding_pixels_axis.csv",
         "embedding_pixels_axis.png",
         "projector/vectors_pixels.tsv",
         "projector/metadata.tsv",
@@ -143,6 +148,16 @@ fn a_data_set_has_figures_of_its_own() {
         "projector/sprite.png",
     ];
     assert_eq!(files, expected);
+    let rows = |name: &str| {
+        let text = std::fs::read_to_string(folder.join(name)).expect("written");
+        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect::<Vec<Vec<String>>>()
+    };
+    let components = rows("embedding_pixels_pca.csv");
+    assert_eq!((components.len(), components[0].len()), (51, 12));
+    assert_eq!((components[0][2].as_str(), components[4][0].as_str()), ("component_1", "3"));
+    let shares: Vec<f64> =
+        rows("embedding_pixels_pca_variance.csv")[1..].iter().map(|row| row[1].parse().expect("a number")).collect();
+    assert!(shares.is_sorted_by(|one, next| one >= next) && shares.iter().sum::<f64>() <= 1.0, "{shares:?}");
     let said = suite.fails(2, &["figures", "fashion-mnits"]);
     assert!(said.contains("data sets are fashion-mnist, mnist"), "{said}");
 }
