@@ -19,7 +19,7 @@ const RUN_FILES: [&str; 6] =
     ["summary.json", "metrics.jsonl", "metrics.csv", "confusion_matrix.csv", "status.json", "xor.json"];
 
 /// Pictures of a run that a reader of the table wants to see.
-const RUN_PLOTS: [&str; 3] = ["accuracy.png", "loss.png", "confusion_matrix.png"];
+const RUN_PLOTS: [&str; 4] = ["accuracy.png", "loss.png", "error.png", "confusion_matrix.png"];
 
 const SWEEP_FILES: [&str; 2] = ["sweep.json", "trials.csv"];
 const SWEEP_PLOTS: [&str; 1] = ["trials.png"];
