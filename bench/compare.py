@@ -189,7 +189,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="rounds of every comparison (default 5)")
     parser.add_argument("--growth-rounds", type=int, default=3, help="rounds of the tables of growth (default 3)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of every contender")
-    parser.add_argument("--turn", type=float, default=1500, help="milliseconds of a turn (default 1500)")
+    parser.add_argument("--turn", type=float, default=report.TURN, help="milliseconds of a turn (default %(default)s)")
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), help="which networks (default all)")
     parser.add_argument("--output", type=Path, default=HERE, help="where results.json and README.md go")
     parser.add_argument("--keep", action="store_true", help="keep what results.json has of other networks")

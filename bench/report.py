@@ -10,6 +10,8 @@ GOALS = {
     "vgg_small": (0.60, 0.40),
     "dense_128": (0.80, 0.60),
 }
+# Milliseconds of a turn, unless `--turn` says otherwise.
+TURN = 1500
 SUITE, PEERS = "fused", ["PyTorch", "PyTorch channels-last", "Keras"]
 PEAK_SIDE = 1536
 
@@ -26,14 +28,15 @@ def head(found):
     machine, versions = found["machine"], found["versions"]
     sets = ", ".join(machine["instructions"])
     names = ", ".join(f"{name} {version}" for name, version in versions.items())
-    command = "bench/run --quick" if found["quick"] else "bench/run"
+    turn = found["turn"]
+    command = "bench/run" + " --quick" * found["quick"] + f" --turn {turn:g}" * (turn != TURN)
     return f"""# Speed
 
 Written by `{command}`, which anyone can run; `results.json` beside this file has every round's numbers. The
 machine: {machine["processor"]}, {machine["cores"]} cores ({sets}), {machine["memory"]}, {machine["system"]};
 {found["threads"]} threads for everyone. Versions: {names}.
 
-Contenders take turns, each a process of its own that works for about {found["turn"] / 1e3:g} seconds a turn, in
+Contenders take turns, each a process of its own that works for about {turn:,.0f} ms a turn, in
 {found["rounds"]} rounds whose order rotates. A time is the median over rounds of a round's median. A ratio is taken
 within each round, to the peer that is the faster one by its median; its median and range are given. All compute in
 f32 with the same layers, batch and optimizer: PyTorch eager, with its fused optimizer, Keras as `fit` compiles it. A
