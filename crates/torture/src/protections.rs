@@ -1,7 +1,7 @@
 //! What protects: every check, cap, lock and hash that an experiment leans on, and the test that fails without it.
 //!
-//! For each, the protection has been taken away by an edit and its test seen to fail; `without` says how. To do that
-//! again: make the edit, run `cargo test --release NAME`.
+//! For each, the protection has been taken away by an edit and its test, or the quick version of the experiment that the
+//! test runs, seen to fail; `without` says how. To do that again: make the edit, run `cargo test --release NAME`.
 
 /// Something that could be taken away.
 #[derive(Debug)]

@@ -79,7 +79,8 @@ drives the real binary or a crate's public functions. A shorter version of each 
 const PROTECTED: &str = "
 ## What protects, and the test that fails without it
 
-Each protection was taken away by an edit, and its test seen to fail. All of these tests run with `cargo test --release`.
+Each protection was taken away by an edit, and its test seen to fail; for some that take a whole process, the quick
+version of the experiment, which is what the test runs. All of these tests run with `cargo test --release`.
 
 | row | protection | where | test | fails if |
 |---|---|---|---|---|

@@ -25,8 +25,8 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     row: 5,
     what: "SIGINT and SIGTERM in turn at random moments of a run: in a batch, in evaluation, while saving; every \
            fourth time early in training, every fourth time a second one follows",
-    pass: "exit code 130 or 143 within 10 s, at once after a second signal, unless training was over; the run is called interrupted; resumed, it \
-           comes to the same results",
+    pass: "exit code 130 or 143 within 10 s, at once after a second signal, unless training was over; the run is called \
+           interrupted; resumed, it comes to the same results",
     tries: 40,
     quick: 4,
     run,
