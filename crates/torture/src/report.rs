@@ -32,6 +32,7 @@ pub(crate) fn record(
     figures: &Figures,
     seconds: f64,
 ) -> Result<PathBuf, String> {
+    fs::create_dir_all(folder).map_err(|error| format!("{}: cannot create: {error}", folder.display()))?;
     let path = folder.join("reliability.json");
     let mut records = read(&path)?;
     let Figures { tried, passed, notes, .. } = figures;
