@@ -9,11 +9,13 @@
 //! first layers is a plain product (`full`). Knows nothing of batch norm, strides or other kernel sizes.
 
 mod backward;
+mod filters;
 mod forward;
 mod full;
 mod geometry;
 mod layout;
 mod minimal;
+mod points;
 mod reduce;
 mod sparse;
 mod tiles;

@@ -45,9 +45,10 @@ pub(crate) struct Scratch {
     pub(crate) outputs: Buffer,
     pub(crate) masked: Buffer,
     pub(crate) grad_images: Buffer,
-    /// Gradients at the pixels of one channel, and where those pixels are.
+    /// Gradients at the pixels of each channel, where those pixels are, and where each channel's end.
     pub(crate) values: Vec<f32>,
     pub(crate) pixels: Vec<u32>,
+    pub(crate) ends: Vec<usize>,
 }
 
 impl Scratch {

@@ -3,10 +3,11 @@
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
+use super::points::Start;
 use super::reduce::{add_parts, num_parts, part_len};
-use super::sparse::{self, Outputs};
+use super::sparse::{self, Lists, Outputs};
 use super::visit::Group;
-use super::{ConvBlock, Pool, full, layout, minimal};
+use super::{ConvBlock, Pool, filters, full, layout};
 use crate::check_len;
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa};
@@ -73,10 +74,9 @@ impl ConvBlock {
         }
 
         let filters: &[f32] = if grad_input.is_some() {
-            let filters =
-                workspace.weights.floats(self.out_channels * geometry.backward_taps() * geometry.grad_channels);
+            let filters = workspace.weights.floats(geometry.filters_len());
             match self.pool {
-                _ if geometry.transforms_backward() => minimal::pack_filters(&geometry, weight, filters),
+                _ if geometry.transforms_backward() => filters::pack_filters(&geometry, isa, weight, filters),
                 Pool::None => full::pack_filters(&geometry, weight, filters),
                 Pool::Max2 => sparse::pack_filters(&geometry, weight, filters),
             }
@@ -84,7 +84,7 @@ impl ConvBlock {
         } else {
             &[]
         };
-        let together = geometry.images_together(match self.pool {
+        let together = geometry.images_backward(match self.pool {
             Pool::None => CACHE_BYTES_2,
             Pool::Max2 => CACHE_BYTES_1,
         });
@@ -107,7 +107,7 @@ impl ConvBlock {
                 .zip(grad_input.par_chunks_mut(part_batch * input_len))
                 .for_each(|(mut part, grad_input)| task.run(isa, &mut part, Some(grad_input))),
         }
-        add_parts(&geometry, partials, grad_weight, grad_bias);
+        add_parts(&geometry, isa, partials, grad_weight, grad_bias);
     }
 }
 
@@ -132,7 +132,9 @@ impl Task<'_> {
     fn run(&self, isa: Isa, part: &mut Part<'_>, mut grad_input: Option<&mut [f32]>) {
         let block = &self.geometry.block;
         let (input_len, output_len) = (self.together * block.input_len(), self.together * block.output_len());
-        part.sums.fill(0.0);
+        // The points' sums are written by the first images, and need not be cleared.
+        let cleared = if self.geometry.transforms_backward() { self.geometry.sums_len() } else { 0 };
+        part.sums[cleared..].fill(0.0);
         let groups = part.input.chunks(input_len).zip(part.codes.chunks(output_len));
         for (index, ((input, codes), grad_output)) in groups.zip(part.grad_output.chunks(output_len)).enumerate() {
             let grad_input = grad_input.as_mut().map(|grad_input| {
@@ -140,14 +142,22 @@ impl Task<'_> {
                 &mut grad_input[first..first + input.len()]
             });
             let mut group = Part { sums: &mut *part.sums, input, codes, grad_output };
-            Scratch::with(|scratch| self.run_group(isa, scratch, &mut group, grad_input));
+            let start = if index == 0 { Start::Zero } else { Start::Result };
+            Scratch::with(|scratch| self.run_group(isa, scratch, &mut group, start, grad_input));
         }
     }
 
-    fn run_group(&self, isa: Isa, scratch: &mut Scratch, group: &mut Part<'_>, grad_input: Option<&mut [f32]>) {
+    fn run_group(
+        &self,
+        isa: Isa,
+        scratch: &mut Scratch,
+        group: &mut Part<'_>,
+        start: Start,
+        grad_input: Option<&mut [f32]>,
+    ) {
         let geometry = &self.geometry;
         let images = group.input.len() / geometry.block.input_len();
-        let Scratch { images: packed, outputs, masked, grad_images, values, pixels } = scratch;
+        let Scratch { images: packed, outputs, masked, grad_images, values, pixels, ends } = scratch;
         let input = if geometry.reads_input() && is_aligned(group.input) {
             group.input
         } else {
@@ -164,17 +174,27 @@ impl Task<'_> {
         };
         let outputs = Outputs { gradients, codes: group.codes, scale: self.scale };
         let units = images * geometry.units;
-        values.resize(values.len().max(units + 1), 0.0);
-        pixels.resize(pixels.len().max(units + 1), 0);
+        let most = match geometry.block.pool {
+            Pool::None => 0,
+            Pool::Max2 => units * geometry.block.out_channels + 1,
+        };
+        values.resize(values.len().max(most), 0.0);
+        pixels.resize(pixels.len().max(most), 0);
+        ends.resize(geometry.block.out_channels, 0);
         let masked = match geometry.block.pool {
             _ if geometry.transforms_backward() => masked.floats(geometry.backward_work_len()),
             Pool::None => masked.floats(units * geometry.out_channels()),
             Pool::Max2 => &mut [],
         };
-        let task =
-            Group { task: self, input, outputs, masked, values, pixels, sums: &mut *group.sums, grad_images: None };
+        let lists = Lists { pixels, values, ends };
+        let sums = &mut *group.sums;
+        let task = Group { task: self, input, outputs, masked, lists, sums, start, grad_images: None };
         match grad_input {
             None => isa::run(isa, task),
+            Some(grad_input) if geometry.writes_grad_input() => {
+                grad_input.fill(0.0);
+                isa::run(isa, Group { grad_images: Some(grad_input), ..task });
+            }
             Some(grad_input) => {
                 let own = grad_images.zeros(images * geometry.grad_image_len());
                 isa::run(isa, Group { grad_images: Some(&mut *own), ..task });

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::geometry::Geometry;
 use super::tiles::Group;
-use super::{ConvBlock, TAPS, layout, minimal};
+use super::{ConvBlock, TAPS, filters, layout};
 use crate::check_len;
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa};
@@ -58,15 +58,15 @@ impl ConvBlock {
             check_len("codes", codes.len(), batch * output_len);
         }
 
-        let packed = workspace.weights.floats(geometry.out_channels() * geometry.channels * geometry.forward_taps());
+        let packed = workspace.weights.floats(geometry.weights_len());
         if geometry.transforms_forward() {
-            minimal::pack_weights(&geometry, weight, packed);
+            filters::pack_weights(&geometry, isa, weight, packed);
         } else {
             pack_weights(&geometry, weight, packed);
         }
         let padded_bias = workspace.bias.zeros(geometry.out_channels());
         padded_bias[..bias.len()].copy_from_slice(bias);
-        let together = geometry.images_together(CACHE_BYTES);
+        let together = geometry.images_forward(CACHE_BYTES);
         geometry.pixels(together, &mut workspace.offsets);
         for pixel in &mut workspace.offsets {
             *pixel *= u32::try_from(geometry.channels).expect("channels are few");

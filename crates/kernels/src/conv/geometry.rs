@@ -1,6 +1,7 @@
 //! Sizes that follow from a block and the width of the vectors.
 
 use super::minimal::POINTS;
+use super::points::point_len;
 use super::{ConvBlock, Layout, Padding, Pool, TAPS};
 use crate::isa::Isa;
 use crate::workspace::round_up;
@@ -62,28 +63,43 @@ impl Geometry {
         !self.channels.is_multiple_of(self.lanes)
     }
 
-    /// Whether the forward pass goes [Winograd's](super::minimal) way, which needs vectors of input channels.
+    /// Whether the forward pass goes [Winograd's](super::points) way, which needs vectors of input channels.
     #[inline]
     pub(super) fn transforms_forward(&self) -> bool {
-        !self.has_few_channels()
+        !self.has_few_channels() && self.points_are_fewer()
     }
 
     /// Whether the backward pass does; with pooling, skipping zeros is better.
     #[inline]
     pub(super) fn transforms_backward(&self) -> bool {
-        !self.has_few_channels() && self.block.pool == Pool::None
+        self.transforms_forward() && self.block.pool == Pool::None
     }
 
-    /// Weights per pair of channels, as the forward pass reads them.
+    /// Numbers of the weights as the forward pass reads them.
     #[inline]
-    pub(super) fn forward_taps(&self) -> usize {
-        if self.transforms_forward() { POINTS } else { TAPS }
+    pub(super) fn weights_len(&self) -> usize {
+        if self.transforms_forward() {
+            POINTS * point_len(self.channels, self.out_channels())
+        } else {
+            self.filter_len() * self.out_channels()
+        }
     }
 
-    /// Weights per pair of channels, as the backward pass reads and sums them.
+    /// Numbers of the weights as the backward pass reads them.
     #[inline]
-    pub(super) fn backward_taps(&self) -> usize {
-        if self.transforms_backward() { POINTS } else { TAPS }
+    pub(super) fn filters_len(&self) -> usize {
+        let (inputs, outputs) = (self.grad_channels, self.block.out_channels);
+        if self.transforms_backward() { POINTS * point_len(outputs, inputs) } else { TAPS * inputs * outputs }
+    }
+
+    /// Numbers of the weights' gradients as the backward pass sums them.
+    #[inline]
+    pub(super) fn sums_len(&self) -> usize {
+        if self.transforms_backward() {
+            POINTS * point_len(self.channels, self.out_channels())
+        } else {
+            self.filter_len() * self.out_channels()
+        }
     }
 
     /// Numbers of one image as the kernels read it.
@@ -102,6 +118,13 @@ impl Geometry {
     pub(super) fn reads_input(&self) -> bool {
         let channels_last = self.block.input_layout == Layout::ChannelsLast || self.channels == 1;
         self.border == 0 && self.channels == self.block.in_channels && channels_last
+    }
+
+    /// Whether the kernels can write the input's gradient as it is wanted.
+    pub(super) fn writes_grad_input(&self) -> bool {
+        self.border == 0
+            && self.grad_channels == self.block.in_channels
+            && self.block.input_layout == Layout::ChannelsLast
     }
 
     /// In-channels of a tile of the images' gradient.
@@ -137,6 +160,18 @@ impl Geometry {
     /// once for all of them.
     pub(super) fn images_together(&self, cache_bytes: usize) -> usize {
         (cache_bytes / (4 * self.image_len())).clamp(1, 8)
+    }
+
+    /// Images that the forward pass works on together.
+    pub(super) fn images_forward(&self, cache_bytes: usize) -> usize {
+        let cached = self.images_together(cache_bytes);
+        if self.transforms_forward() { cached.max(self.images_of_tiles()) } else { cached }
+    }
+
+    /// Images that the backward pass works on together.
+    pub(super) fn images_backward(&self, cache_bytes: usize) -> usize {
+        let cached = self.images_together(cache_bytes);
+        if self.transforms_backward() { cached.max(self.images_of_tiles()) } else { cached }
     }
 
     /// For `images` images, the pixel at the upper left of each output's part of the (bordered) image;

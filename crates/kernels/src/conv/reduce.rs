@@ -3,11 +3,12 @@
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use super::{TAPS, minimal};
+use super::{TAPS, filters};
+use crate::isa::Isa;
 
 /// Numbers of one part: the filters' gradients and the biases'.
 pub(super) fn part_len(geometry: &Geometry) -> usize {
-    (geometry.backward_taps() * geometry.channels + 1) * geometry.out_channels()
+    geometry.sums_len() + geometry.out_channels()
 }
 
 /// How many parts a batch is cut into.
@@ -30,7 +31,13 @@ pub(super) fn num_parts(geometry: &Geometry, batch: usize) -> usize {
 /// - `partials`: parts of [`part_len`]
 /// - `grad_weight`: `[out_channels, in_channels, 3, 3]`
 /// - `grad_bias`: `[out_channels]`
-pub(super) fn add_parts(geometry: &Geometry, partials: &mut [f32], grad_weight: &mut [f32], grad_bias: &mut [f32]) {
+pub(super) fn add_parts(
+    geometry: &Geometry,
+    isa: Isa,
+    partials: &mut [f32],
+    grad_weight: &mut [f32],
+    grad_bias: &mut [f32],
+) {
     /// Numbers that one task adds up.
     const TASK_LEN: usize = 4096;
     let part_len = part_len(geometry);
@@ -47,16 +54,16 @@ pub(super) fn add_parts(geometry: &Geometry, partials: &mut [f32], grad_weight: 
 
     let (channels, inputs) = (geometry.channels, geometry.block.in_channels);
     let out_channels = geometry.out_channels();
-    let (filters, bias) = sums.split_at(geometry.backward_taps() * channels * out_channels);
+    let (sums, bias) = sums.split_at(geometry.sums_len());
     grad_bias.copy_from_slice(&bias[..grad_bias.len()]);
     if geometry.transforms_backward() {
-        return minimal::unpack_sums(geometry, filters, grad_weight);
+        return filters::unpack_sums(geometry, isa, sums, grad_weight);
     }
     grad_weight.par_chunks_mut(inputs * TAPS).with_min_len(8).enumerate().for_each(|(out, filter)| {
         let (from, step) = if geometry.sums_end_with_outputs() {
-            (&filters[out..], out_channels)
+            (&sums[out..], out_channels)
         } else {
-            (&filters[out * geometry.filter_len()..], 1)
+            (&sums[out * geometry.filter_len()..], 1)
         };
         for (channel, taps) in filter.chunks_exact_mut(TAPS).enumerate() {
             for (tap, value) in taps.iter_mut().enumerate() {

@@ -18,9 +18,34 @@ use crate::simd::Simd;
 
 /// The non-zero gradients of one output channel: where they are and what they are.
 #[derive(Clone, Copy)]
-pub(super) struct List<'a> {
-    pub(super) pixels: &'a [u32],
-    pub(super) values: &'a [f32],
+struct List<'a> {
+    pixels: &'a [u32],
+    values: &'a [f32],
+}
+
+/// Lists of all output channels, one after the other.
+pub(super) struct Lists<'a> {
+    /// As many as there are outputs, and one more.
+    pub(super) pixels: &'a mut [u32],
+    /// As many.
+    pub(super) values: &'a mut [f32],
+    /// Where the list of each channel ends.
+    pub(super) ends: &'a mut [usize],
+}
+
+impl Lists<'_> {
+    /// # Safety
+    ///
+    /// The channel must have been listed.
+    #[inline(always)]
+    unsafe fn of(&self, channel: usize) -> List<'_> {
+        // SAFETY: the caller promises that the ends are such.
+        unsafe {
+            let first = if channel == 0 { 0 } else { *self.ends.get_unchecked(channel - 1) };
+            let range = first..*self.ends.get_unchecked(channel);
+            List { pixels: self.pixels.get_unchecked(range.clone()), values: self.values.get_unchecked(range) }
+        }
+    }
 }
 
 /// Gradients and codes of a few images, channels last.
@@ -31,68 +56,82 @@ pub(super) struct Outputs<'a> {
     pub(super) scale: f32,
 }
 
-/// Lists the gradients of one channel; gives their number and their sum.
+/// Lists the gradients of every channel, and adds their sums to `bias`.
 ///
 /// # Safety
 ///
-/// `channel` must be below the output channels, and `at` must hold a pixel for every part of every
-/// output; `pixels` and `values` must be as long as there are outputs per channel, and one more.
+/// `at` must hold a pixel for every part of every output; the lists must be as long as they say, and `bias` hold a
+/// number for every output channel.
 #[inline(always)]
 pub(super) unsafe fn list(
     geometry: &Geometry,
     outputs: Outputs<'_>,
     at: &[u32],
-    channel: usize,
-    pixels: &mut [u32],
-    values: &mut [f32],
-) -> (usize, f32) {
+    lists: &mut Lists<'_>,
+    bias: Option<*mut f32>,
+) {
     let channels = geometry.block.out_channels;
     let mask = geometry.unit_pixels - 1;
-    let (mut found, mut sum) = (0, 0.0);
-    let mut index = channel;
-    for unit in 0..outputs.gradients.len() / channels {
-        // SAFETY: `index` is `unit · channels + channel`; `found` is at most `unit`.
-        unsafe {
-            let code = *outputs.codes.get_unchecked(index);
-            let value = *outputs.gradients.get_unchecked(index) * outputs.scale;
-            let lives = code < DEAD;
-            let pixel = unit * geometry.unit_pixels + (usize::from(code) & mask);
-            *pixels.get_unchecked_mut(found) = *at.get_unchecked(pixel);
-            *values.get_unchecked_mut(found) = value;
-            sum += if lives { value } else { 0.0 };
-            found += usize::from(lives);
+    let mut found = 0;
+    for channel in 0..channels {
+        let mut sum = 0.0;
+        let mut index = channel;
+        for unit in 0..outputs.gradients.len() / channels {
+            // SAFETY: `index` is `unit · channels + channel`; no more are found than there are outputs.
+            unsafe {
+                let code = *outputs.codes.get_unchecked(index);
+                let value = *outputs.gradients.get_unchecked(index) * outputs.scale;
+                let lives = code < DEAD;
+                let pixel = unit * geometry.unit_pixels + (usize::from(code) & mask);
+                *lists.pixels.get_unchecked_mut(found) = *at.get_unchecked(pixel);
+                *lists.values.get_unchecked_mut(found) = value;
+                // As bits: which ones live cannot be guessed, and a branch would have to be.
+                sum += f32::from_bits(value.to_bits() & u32::from(lives).wrapping_neg());
+                found += usize::from(lives);
+            }
+            index += channels;
         }
-        index += channels;
+        // SAFETY: the caller promises an end and a bias for every channel.
+        unsafe {
+            *lists.ends.get_unchecked_mut(channel) = found;
+            if let Some(bias) = bias {
+                *bias.add(channel) += sum;
+            }
+        }
     }
-    (found, sum)
 }
 
-/// Adds to one filter's gradient `[TAPS][channels]`: each value times the pixels under the kernel.
+/// Adds to the filters' gradients `[out_channels][TAPS][channels]`: each value times the pixels under the kernel.
+///
+/// A few columns of all pixels stay in the first-level cache while all lists are gone through.
 ///
 /// # Safety
 ///
-/// Each pixel of the list must have its three rows of three pixels inside `images`; `channels` must be
+/// All channels must be listed. Each pixel of a list must have its three rows of three pixels inside `images`; `channels` must be
 /// a multiple of the lanes.
 #[inline(always)]
-pub(super) unsafe fn add_to_filter<S: Simd>(
+pub(super) unsafe fn add_to_filters<S: Simd>(
     s: S,
     geometry: &Geometry,
-    list: List<'_>,
+    lists: &Lists<'_>,
     images: *const f32,
-    filter: *mut f32,
+    filters: *mut f32,
 ) {
     let mut channel = 0;
     while channel < geometry.channels {
         // SAFETY: the caller promises the addresses; a step is made only where its channels are left.
         unsafe {
-            let (images, filter) = (images.add(channel), filter.add(channel));
-            if S::WIDE && geometry.channels - channel >= 2 * S::LANES {
-                filter_columns::<S, 2>(s, geometry, list, images, filter);
-                channel += 2 * S::LANES;
-            } else {
-                filter_columns::<S, 1>(s, geometry, list, images, filter);
-                channel += S::LANES;
+            let (images, filters) = (images.add(channel), filters.add(channel));
+            let wide = S::WIDE && geometry.channels - channel >= 2 * S::LANES;
+            for out in 0..geometry.block.out_channels {
+                let filter = filters.add(out * geometry.filter_len());
+                if wide {
+                    filter_columns::<S, 2>(s, geometry, lists.of(out), images, filter);
+                } else {
+                    filter_columns::<S, 1>(s, geometry, lists.of(out), images, filter);
+                }
             }
+            channel += if wide { 2 * S::LANES } else { S::LANES };
         }
     }
 }
@@ -106,7 +145,7 @@ unsafe fn filter_columns<S: Simd, const Q: usize>(
     filter: *mut f32,
 ) {
     let (channels, row) = (geometry.channels, geometry.width * geometry.channels);
-    // SAFETY: as for `add_to_filter`.
+    // SAFETY: as for `add_to_filters`.
     unsafe {
         let mut sums: [[S::F; Q]; TAPS] = crate::tile::load::<S, TAPS, Q>(s, filter, channels);
         for (&pixel, &value) in list.pixels.iter().zip(list.values) {
@@ -124,31 +163,34 @@ unsafe fn filter_columns<S: Simd, const Q: usize>(
     }
 }
 
-/// Adds to the gradient of the images: each value times the filter `[TAPS][grad_channels]`.
+/// Adds to the gradient of the images: each value times the filter of `[out_channels][TAPS][grad_channels]`.
 ///
 /// # Safety
 ///
-/// Each pixel of the list must have its three rows of three pixels inside `grad_images`.
+/// All channels must be listed. Each pixel of a list must have its three rows of three pixels inside `grad_images`.
 #[inline(always)]
 pub(super) unsafe fn add_to_images<S: Simd>(
     s: S,
     geometry: &Geometry,
-    list: List<'_>,
-    filter: *const f32,
+    lists: &Lists<'_>,
+    filters: *const f32,
     grad_images: *mut f32,
 ) {
     let mut channel = 0;
     while channel < geometry.grad_channels {
-        // SAFETY: as for `add_to_filter`.
+        // SAFETY: as for `add_to_filters`.
         unsafe {
-            let (filter, grad_images) = (filter.add(channel), grad_images.add(channel));
-            if S::WIDE && geometry.grad_channels - channel >= 2 * S::LANES {
-                image_columns::<S, 2>(s, geometry, list, filter, grad_images);
-                channel += 2 * S::LANES;
-            } else {
-                image_columns::<S, 1>(s, geometry, list, filter, grad_images);
-                channel += S::LANES;
+            let (filters, grad_images) = (filters.add(channel), grad_images.add(channel));
+            let wide = geometry.grad_channels - channel >= 2 * S::LANES;
+            for out in 0..geometry.block.out_channels {
+                let filter = filters.add(out * TAPS * geometry.grad_channels);
+                if wide {
+                    image_columns::<S, 2>(s, geometry, lists.of(out), filter, grad_images);
+                } else {
+                    image_columns::<S, 1>(s, geometry, lists.of(out), filter, grad_images);
+                }
             }
+            channel += if wide { 2 * S::LANES } else { S::LANES };
         }
     }
 }

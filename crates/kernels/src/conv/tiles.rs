@@ -11,7 +11,8 @@
 )]
 
 use super::forward::Task;
-use super::minimal::{self, POINTS, Start};
+use super::minimal::{OUT, POINTS};
+use super::points::{self, Place, Start, WINDOW};
 use super::{DEAD, Pool, SIDE};
 use crate::Activation;
 use crate::dropout::{Dropout, SampleKey};
@@ -105,69 +106,80 @@ impl Group<'_> {
         let task = self.task;
         let geometry = &task.geometry;
         let (channels, padded, room) = (geometry.channels, geometry.out_channels(), geometry.tiles_together());
+        let (image_step, output_step) = (geometry.point_step(channels), geometry.point_step(padded));
+        let weight_step = geometry.weights_len() / POINTS;
         let images = self.input.as_ptr();
         let image_points = self.work.as_mut_ptr();
         self.sample = self.first_sample;
         self.sample_end = geometry.units;
         self.start_sample();
-        let tiles = minimal::num_tiles(geometry, self.units / geometry.units);
+        let tiles = geometry.num_tiles(self.units / geometry.units);
         for first in (0..tiles).step_by(room) {
             let count = room.min(tiles - first);
             // SAFETY: `run` has checked the lengths that these addresses follow from.
             unsafe {
-                let output_points = image_points.add(POINTS * room * channels);
-                minimal::image_points(s, geometry, images, (first, count), image_points, room);
+                let output_points = image_points.add(POINTS * image_step);
+                points::image_points(s, geometry, images, (first, count), image_points);
                 for point in 0..POINTS {
                     for column in (0..padded).step_by(geometry.columns) {
-                        let left = (image_points.add(point * room * channels).cast_const(), channels, 1);
-                        let right = task.weights.as_ptr().add((point * padded + column) * channels);
-                        let result = output_points.add(point * room * padded + column);
+                        let left = (image_points.add(point * image_step).cast_const(), channels, 1);
+                        let right = task.weights.as_ptr().add(point * weight_step + column * channels);
+                        let result = output_points.add(point * output_step + column);
                         let right = (right, geometry.columns);
-                        minimal::multiply::<S, Q>(s, (count, channels), left, right, (result, padded), Start::Zero);
+                        points::multiply::<S, Q>(s, (count, channels), left, right, (result, padded), Start::Zero);
                     }
                 }
                 for (tile, place) in geometry.places(first, count).enumerate() {
-                    let units = minimal::output_units(geometry, place);
                     for channel in (0..geometry.block.out_channels).step_by(S::LANES) {
-                        let points = output_points.add(tile * padded + channel);
-                        let mut values = minimal::outputs(s, points, room * padded);
+                        let mut values = points::outputs(s, output_points.add(tile * padded + channel), output_step);
                         let bias = s.load(task.bias.as_ptr().add(channel));
-                        for value in &mut values {
-                            *value = s.add(*value, bias);
+                        for row in 0..OUT {
+                            for column in 0..OUT {
+                                values[row][column] = s.add(values[row][column], bias);
+                            }
                         }
-                        self.finish_tile(s, channel, (first + tile, units), values);
+                        self.finish_tile(s, channel, place, values);
                     }
                 }
             }
         }
     }
 
-    /// One or four outputs of a tile.
+    /// The outputs of a tile.
     #[inline(always)]
-    unsafe fn finish_tile<S: Simd>(
-        &mut self,
-        s: S,
-        channel: usize,
-        (tile, units): (usize, [Option<usize>; 4]),
-        values: [S::F; 4],
-    ) {
-        // SAFETY: as the caller promises.
-        unsafe {
-            match self.task.geometry.block.pool {
-                Pool::None => {
-                    for part in 0..units.len() {
-                        if let Some(unit) = units[part] {
-                            self.finish_one(s, channel, unit, values[part], s.u_splat(0));
+    unsafe fn finish_tile<S: Simd>(&mut self, s: S, channel: usize, place: Place, values: [[S::F; OUT]; OUT]) {
+        let geometry = &self.task.geometry;
+        match geometry.block.pool {
+            Pool::None => {
+                let part = place.outputs(geometry);
+                for row in 0..OUT {
+                    for column in 0..OUT {
+                        if row < part.rows && column < part.columns {
+                            let unit = part.first + row * part.width + column;
+                            // SAFETY: as the caller promises.
+                            unsafe { self.finish_one(s, channel, unit, values[row][column], s.u_splat(0)) };
                         }
                     }
                 }
-                Pool::Max2 => {
-                    let (mut best, mut index) = (values[0], s.u_splat(0));
-                    for part in 1..values.len() {
-                        index = s.u_select(s.gt(values[part], best), s.u_splat([0, 1, 2, 3][part]), index);
-                        best = s.max(values[part], best);
+            }
+            Pool::Max2 => {
+                let part = place.windows(geometry);
+                for row in 0..OUT / WINDOW {
+                    for column in 0..OUT / WINDOW {
+                        if row < part.rows && column < part.columns {
+                            let (mut best, mut index) = (values[WINDOW * row][WINDOW * column], s.u_splat(0));
+                            for position in 1..WINDOW * WINDOW {
+                                let value = values[WINDOW * row + position / 2][WINDOW * column + position % 2];
+                                let position = s.u_splat([0, 1, 2, 3][position]);
+                                index = s.u_select(s.gt(value, best), position, index);
+                                // `best` second: if it is not a number, it stays.
+                                best = s.max(value, best);
+                            }
+                            let unit = part.first + row * part.width + column;
+                            // SAFETY: as the caller promises.
+                            unsafe { self.finish_one(s, channel, unit, best, index) };
+                        }
                     }
-                    self.finish_one(s, channel, tile, best, index);
                 }
             }
         }

@@ -7,10 +7,11 @@
 
 use super::backward::Task;
 use super::full::Masked;
-use super::minimal::{self, POINTS, Start};
+use super::minimal::POINTS;
+use super::points::{self, Start};
 use super::reduce::part_len;
-use super::sparse::{List, Outputs};
-use super::{Pool, TAPS, full, sparse};
+use super::sparse::{Lists, Outputs};
+use super::{Pool, full, sparse};
 use crate::isa::Kernel;
 use crate::simd::Simd;
 
@@ -22,9 +23,11 @@ pub(super) struct Group<'a> {
     pub(super) outputs: Outputs<'a>,
     /// Gradients at the convolution, without pooling.
     pub(super) masked: &'a mut [f32],
-    pub(super) values: &'a mut [f32],
-    pub(super) pixels: &'a mut [u32],
+    /// Room for the gradients that are not zero, with pooling.
+    pub(super) lists: Lists<'a>,
     pub(super) sums: &'a mut [f32],
+    /// Whether these are the first images of the part, by way of points.
+    pub(super) start: Start,
     /// Channels last, bordered, zero at first.
     pub(super) grad_images: Option<&'a mut [f32]>,
 }
@@ -41,12 +44,10 @@ impl Kernel for Group<'_> {
         assert!(outputs.gradients.len() == units * geometry.block.out_channels);
         assert!(outputs.codes.len() == outputs.gradients.len());
         assert!(self.task.pixels.len() >= units * geometry.unit_pixels);
-        assert!(self.values.len() > units && self.pixels.len() > units);
         assert!(self.sums.len() == part_len(geometry));
         if let Some(grad_images) = &self.grad_images {
             assert!(grad_images.len() == images * geometry.grad_image_len());
-            let taps = geometry.backward_taps();
-            assert!(self.task.filters.len() == geometry.block.out_channels * taps * geometry.grad_channels);
+            assert!(self.task.filters.len() == geometry.filters_len());
         }
         if geometry.transforms_backward() {
             assert!(self.masked.len() == geometry.backward_work_len());
@@ -58,19 +59,27 @@ impl Kernel for Group<'_> {
             // SAFETY: the lengths are right.
             return unsafe { self.all_channels(s, units) };
         }
-        if geometry.has_few_channels() {
-            let filters = self.sums.as_mut_ptr();
-            // SAFETY: the lengths are right.
-            unsafe {
-                sparse::add_to_filters_of_few(s, geometry, outputs, self.task.pixels, self.input.as_ptr(), filters);
+        let lists = &mut self.lists;
+        assert!(lists.values.len() > outputs.gradients.len() && lists.pixels.len() > outputs.gradients.len());
+        assert!(lists.ends.len() == geometry.block.out_channels);
+        let (input, sums) = (self.input.as_ptr(), self.sums.as_mut_ptr());
+        let filters = self.task.filters.as_ptr();
+        let grad_images = self.grad_images.map(|images| images.as_mut_ptr());
+        // SAFETY: the lengths are right, and every channel is listed before the lists are used.
+        unsafe {
+            if geometry.has_few_channels() {
+                sparse::add_to_filters_of_few(s, geometry, outputs, self.task.pixels, input, sums);
+                if grad_images.is_some() {
+                    sparse::list(geometry, outputs, self.task.pixels, lists, None);
+                }
+            } else {
+                let bias = sums.add(geometry.sums_len());
+                sparse::list(geometry, outputs, self.task.pixels, lists, Some(bias));
+                sparse::add_to_filters(s, geometry, lists, input, sums);
             }
-            if self.grad_images.is_none() {
-                return;
+            if let Some(grad_images) = grad_images {
+                sparse::add_to_images(s, geometry, lists, filters, grad_images);
             }
-        }
-        for channel in 0..geometry.block.out_channels {
-            // SAFETY: the lengths are right, and the channel exists.
-            unsafe { self.channel(s, channel) };
         }
     }
 }
@@ -95,44 +104,47 @@ impl Group<'_> {
     unsafe fn points<S: Simd, const Q: usize, const R: usize>(&mut self, s: S, images: usize) {
         let geometry = &self.task.geometry;
         let (channels, padded, room) = (geometry.channels, geometry.out_channels(), geometry.tiles_together());
+        let (image_step, gradient_step) = (geometry.point_step(channels), geometry.point_step(padded));
+        let (sum_step, filter_step) = (geometry.sums_len() / POINTS, geometry.filters_len() / POINTS);
         let (outputs, filters) = (self.outputs, self.task.filters.as_ptr());
         let (out_channels, input) = (geometry.block.out_channels, self.input.as_ptr());
         let sums = self.sums.as_mut_ptr();
         let image_points = self.masked.as_mut_ptr();
         let grad_images = self.grad_images.as_mut().map(|images| images.as_mut_ptr());
-        let tiles = minimal::num_tiles(geometry, images);
+        let tiles = geometry.num_tiles(images);
         for first in (0..tiles).step_by(room) {
             let count = room.min(tiles - first);
+            let start = if first == 0 { self.start } else { Start::Result };
             // SAFETY: `run` has checked the lengths that these addresses follow from.
             unsafe {
-                let gradient_points = image_points.add(POINTS * room * channels);
-                let grad_image_points = gradient_points.add(POINTS * room * padded);
-                let bias = sums.add(POINTS * channels * padded);
+                let gradient_points = image_points.add(POINTS * image_step);
+                let grad_image_points = gradient_points.add(POINTS * gradient_step);
+                let bias = sums.add(geometry.sums_len());
                 let block = (first, count);
-                minimal::image_points(s, geometry, input, block, image_points, room);
-                minimal::gradient_points(s, geometry, outputs, block, (gradient_points, room), bias);
+                points::image_points(s, geometry, input, block, image_points);
+                points::gradient_points(s, geometry, outputs, block, gradient_points, bias);
                 for point in 0..POINTS {
-                    let image_points = image_points.add(point * room * channels).cast_const();
-                    let gradient_points = gradient_points.add(point * room * padded).cast_const();
+                    let image_points = image_points.add(point * image_step).cast_const();
+                    let gradient_points = gradient_points.add(point * gradient_step).cast_const();
                     for column in (0..padded).step_by(geometry.columns) {
                         let right = (gradient_points.add(column), padded);
-                        let sums = (sums.add(point * channels * padded + column), padded);
+                        let sums = (sums.add(point * sum_step + column), padded);
                         let left = (image_points, 1, channels);
-                        minimal::multiply::<S, Q>(s, (channels, count), left, right, sums, Start::Result);
+                        points::multiply::<S, Q>(s, (channels, count), left, right, sums, start);
                     }
                     if grad_images.is_none() {
                         continue;
                     }
                     let columns = geometry.grad_columns();
                     for column in (0..channels).step_by(columns) {
-                        let right = (filters.add((point * channels + column) * out_channels), columns);
-                        let result = (grad_image_points.add(point * room * channels + column), channels);
+                        let right = (filters.add(point * filter_step + column * out_channels), columns);
+                        let result = (grad_image_points.add(point * image_step + column), channels);
                         let left = (gradient_points, padded, 1);
-                        minimal::multiply::<S, R>(s, (count, out_channels), left, right, result, Start::Zero);
+                        points::multiply::<S, R>(s, (count, out_channels), left, right, result, Start::Zero);
                     }
                 }
                 if let Some(images) = grad_images {
-                    minimal::add_to_images(s, geometry, (grad_image_points, room), block, images);
+                    points::add_to_images(s, geometry, grad_image_points, block, images);
                 }
             }
         }
@@ -145,7 +157,7 @@ impl Group<'_> {
         // SAFETY: the lengths were checked in `run`.
         unsafe {
             let filters = self.sums.as_mut_ptr();
-            let bias = filters.add(geometry.filter_len() * geometry.out_channels());
+            let bias = filters.add(geometry.sums_len());
             full::mask(s, geometry, self.outputs, self.masked.as_mut_ptr(), bias);
             let pixels = self.task.pixels.get_unchecked(..units);
             let masked = Masked { gradients: self.masked.as_ptr(), pixels };
@@ -153,28 +165,6 @@ impl Group<'_> {
             if let Some(grad_images) = &mut self.grad_images {
                 let filters = self.task.filters.as_ptr();
                 full::add_to_images(s, geometry, masked, filters, grad_images.as_mut_ptr());
-            }
-        }
-    }
-
-    /// The gradients of one output channel.
-    #[inline(always)]
-    unsafe fn channel<S: Simd>(&mut self, s: S, channel: usize) {
-        let geometry = &self.task.geometry;
-        // SAFETY: the lengths were checked in `run`; the caller promises the channel.
-        unsafe {
-            let (found, sum) =
-                sparse::list(geometry, self.outputs, self.task.pixels, channel, self.pixels, self.values);
-            let list = List { pixels: self.pixels.get_unchecked(..found), values: self.values.get_unchecked(..found) };
-            if !geometry.has_few_channels() {
-                let sums = self.sums.as_mut_ptr();
-                *sums.add(geometry.filter_len() * geometry.out_channels() + channel) += sum;
-                let filter = sums.add(channel * geometry.filter_len());
-                sparse::add_to_filter(s, geometry, list, self.input.as_ptr(), filter);
-            }
-            if let Some(grad_images) = &mut self.grad_images {
-                let filter = self.task.filters.as_ptr().add(channel * TAPS * geometry.grad_channels);
-                sparse::add_to_images(s, geometry, list, filter, grad_images.as_mut_ptr());
             }
         }
     }

@@ -8,7 +8,7 @@
 )]
 
 use kernels::Activation;
-use kernels::conv::{ConvBlock, Layout, Padding, Pool};
+use kernels::conv::{ConvBlock, DEAD, Layout, Padding, Pool};
 use kernels::dense::DenseBlock;
 use kernels::dropout::Dropout;
 
@@ -78,53 +78,129 @@ impl Conv<'_> {
         }
     }
 
-    fn convolved(&self, n: usize, at: [usize; 3]) -> f64 {
-        let mut sum = f64::from(self.bias[at[0]]);
-        self.products(n, at, |x, w| sum += f64::from(self.input[x]) * f64::from(self.weight[w]));
+    fn convolved(&self, n: usize, at: [usize; 3]) -> Sum {
+        let mut sum = Sum::default();
+        sum.add(f64::from(self.bias[at[0]]));
+        self.products(n, at, |x, w| sum.add(f64::from(self.input[x]) * f64::from(self.weight[w])));
         sum
     }
 
-    /// Forward and backward.
-    pub(crate) fn run(&self, grad_output: &[f32]) -> Gradients {
-        let b = &self.block;
-        let shape @ [channels, height, width] = b.output_shape();
-        let mut all = Gradients {
-            output: vec![0.0; self.batch * b.output_len()],
-            input: vec![0.0; self.input.len()],
-            weight: vec![0.0; self.weight.len()],
-            bias: vec![0.0; channels],
-        };
+    /// Calls `f` with every output: its image, its place, and the convolved pixels that it is the largest of.
+    fn for_each_output(&self, mut f: impl FnMut(usize, [usize; 3], &[[usize; 3]])) {
+        let [channels, height, width] = self.block.output_shape();
         for n in 0..self.batch {
-            for c in 0..channels {
-                for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-                    let parts: Vec<_> = match b.pool {
+            for (c, y) in (0..channels).flat_map(|c| (0..height).map(move |y| (c, y))) {
+                for x in 0..width {
+                    let parts: Vec<_> = match self.block.pool {
                         Pool::None => vec![[c, y, x]],
                         Pool::Max2 => (0..4).map(|i| [c, 2 * y + i / 2, 2 * x + i % 2]).collect(),
                     };
-                    let mut best = parts[0];
-                    for &part in &parts {
-                        if self.convolved(n, part) > self.convolved(n, best) {
-                            best = part;
-                        }
-                    }
-                    let value = self.convolved(n, best);
-                    let mut slope = f64::from(u8::from(b.activation == Activation::Identity || value > 0.0));
-                    if let Some(dropout) = self.dropout {
-                        let kept = dropout.keeps(n, (y * width + x) * channels + c);
-                        slope *= if kept { f64::from(dropout.scale()) } else { 0.0 };
-                    }
-                    let out = index(b.output_layout, shape, n, [c, y, x]);
-                    all.output[out] = value * slope;
-                    let gradient = f64::from(grad_output[out]) * slope;
-                    all.bias[c] += gradient;
-                    self.products(n, best, |x, w| {
-                        all.input[x] += gradient * f64::from(self.weight[w]);
-                        all.weight[w] += gradient * f64::from(self.input[x]);
-                    });
+                    f(n, [c, y, x], &parts);
                 }
             }
         }
+    }
+
+    /// Whether dropout keeps an output, and what it is multiplied with.
+    fn kept(&self, n: usize, [c, y, x]: [usize; 3]) -> f64 {
+        let [channels, _, width] = self.block.output_shape();
+        let Some(dropout) = self.dropout else { return 1.0 };
+        let kept = dropout.keeps(n, (y * width + x) * channels + c);
+        if kept { f64::from(dropout.scale()) } else { 0.0 }
+    }
+
+    /// Forward.
+    pub(crate) fn outputs(&self) -> Vec<Sum> {
+        let b = &self.block;
+        let mut outputs = vec![Sum::default(); self.batch * b.output_len()];
+        self.for_each_output(|n, at, parts| {
+            let sums = parts.iter().map(|&part| self.convolved(n, part));
+            let best = sums.reduce(|best, sum| if sum.value > best.value { sum } else { best }).expect("parts");
+            let slope = if b.activation == Activation::Relu && best.value <= 0.0 { 0.0 } else { self.kept(n, at) };
+            outputs[index(b.output_layout, b.output_shape(), n, at)] =
+                Sum { value: best.value * slope, size: best.size * self.kept(n, at) };
+        });
+        outputs
+    }
+
+    /// The code of every output must be what the output says, but that sums which differ by no more than `slack` may
+    /// be taken for equal. If there is none, the first of equal sums counts.
+    pub(crate) fn check_codes(&self, codes: &[u8], slack: f64) {
+        let b = &self.block;
+        self.for_each_output(|n, at, parts| {
+            let sums: Vec<f64> = parts.iter().map(|&part| self.convolved(n, part).value).collect();
+            let best = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let code = codes[index(Layout::ChannelsLast, b.output_shape(), n, at)];
+            if code == DEAD {
+                let stopped = b.activation == Activation::Relu && best <= slack;
+                assert!(stopped || self.kept(n, at) == 0.0, "{at:?} is dead at {best}");
+                return;
+            }
+            let chosen = sums[usize::from(code)];
+            assert!(self.kept(n, at) > 0.0, "{at:?} is dropped, and lives");
+            assert!(b.activation == Activation::Identity || chosen > -slack, "{at:?} lives at {chosen}");
+            assert!(chosen >= best - slack, "{at:?}: {code} is not the largest of {sums:?}");
+            let first = sums.iter().position(|&sum| sum >= best);
+            assert!(slack > 0.0 || first == Some(usize::from(code)), "{at:?}: {code} is not the first of {sums:?}");
+        });
+    }
+
+    /// Backward, from the codes of a forward pass.
+    pub(crate) fn gradients(&self, grad_output: &[f32], codes: &[u8]) -> ConvGradients {
+        let b = &self.block;
+        let mut all = ConvGradients {
+            input: vec![Sum::default(); self.input.len()],
+            weight: vec![Sum::default(); self.weight.len()],
+            bias: vec![Sum::default(); b.out_channels],
+        };
+        self.for_each_output(|n, at, parts| {
+            let code = codes[index(Layout::ChannelsLast, b.output_shape(), n, at)];
+            if code == DEAD {
+                return;
+            }
+            let out = index(b.output_layout, b.output_shape(), n, at);
+            let gradient = f64::from(grad_output[out]) * self.kept(n, at);
+            all.bias[at[0]].add(gradient);
+            self.products(n, parts[usize::from(code)], |x, w| {
+                all.input[x].add(gradient * f64::from(self.weight[w]));
+                all.weight[w].add(gradient * f64::from(self.input[x]));
+            });
+        });
         all
+    }
+}
+
+/// A sum, and the sum of its terms' absolute values.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sum {
+    value: f64,
+    size: f64,
+}
+
+impl Sum {
+    fn add(&mut self, term: f64) {
+        self.value += term;
+        self.size += term.abs();
+    }
+}
+
+pub(crate) struct ConvGradients {
+    pub(crate) input: Vec<Sum>,
+    pub(crate) weight: Vec<Sum>,
+    pub(crate) bias: Vec<Sum>,
+}
+
+/// The largest size: what rounding errors are to be compared with where a sum is made of others beside it.
+pub(crate) fn largest(sums: &[Sum]) -> f64 {
+    sums.iter().map(|sum| sum.size).fold(0.0, f64::max)
+}
+
+pub(crate) fn check_sums(name: &str, found: &[f32], expected: &[Sum], tolerance: f64) {
+    assert_eq!(found.len(), expected.len(), "{name}");
+    let bound = tolerance * largest(expected);
+    for (i, (&found, sum)) in found.iter().zip(expected).enumerate() {
+        let error = (f64::from(found) - sum.value).abs();
+        assert!(error <= bound, "{name}[{i}]: expected {}, found {found}, off by {error} of {bound}", sum.value);
     }
 }
 

@@ -1,0 +1,171 @@
+//! Filters and their points ([`minimal`](super::minimal)): the way in and, for gradients, the way back.
+
+#![expect(
+    clippy::inline_always,
+    reason = "vectors must never cross a call: the caller alone is compiled with the instruction set"
+)]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "rows and vectors of a filter are counted alike in registers and in memory"
+)]
+
+use rayon::prelude::*;
+
+use super::geometry::Geometry;
+use super::minimal::{self, AXIS, POINTS};
+use super::{SIDE, TAPS};
+use crate::isa::{self, Isa, Kernel};
+use crate::simd::{MAX_LANES, Simd};
+
+/// Orders the points of weights as `[point][blocks of out channels][in channel][out channel]`, zeros where
+/// there is no channel.
+pub(super) fn pack_weights(geometry: &Geometry, isa: Isa, weight: &[f32], packed: &mut [f32]) {
+    let (inputs, outputs) = (geometry.block.in_channels, geometry.block.out_channels);
+    pack(
+        isa,
+        Pack {
+            weight,
+            columns: (outputs, inputs * TAPS),
+            rows: (inputs, TAPS),
+            panel: (geometry.columns, geometry.channels),
+            packed,
+        },
+    );
+}
+
+/// Orders the points of weights as `[point][blocks of in channels][out channel][in channel]`, zeros where
+/// there is no channel.
+pub(super) fn pack_filters(geometry: &Geometry, isa: Isa, weight: &[f32], packed: &mut [f32]) {
+    let (inputs, outputs) = (geometry.block.in_channels, geometry.block.out_channels);
+    pack(
+        isa,
+        Pack {
+            weight,
+            columns: (inputs, TAPS),
+            rows: (outputs, inputs * TAPS),
+            panel: (geometry.grad_columns(), outputs),
+            packed,
+        },
+    );
+}
+
+fn pack(isa: Isa, task: Pack<'_>) {
+    if !task.columns.0.is_multiple_of(task.panel.0) || task.rows.0 < task.panel.1 {
+        task.packed.fill(0.0);
+    }
+    isa::run(isa, task);
+}
+
+/// Weights on their way to `[point][panel][row][column]`.
+struct Pack<'a> {
+    weight: &'a [f32],
+    /// How many columns there are, and numbers from the weights of one to those of the next.
+    columns: (usize, usize),
+    rows: (usize, usize),
+    /// Columns and rows of a panel.
+    panel: (usize, usize),
+    packed: &'a mut [f32],
+}
+
+impl Kernel for Pack<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { weight, columns: (columns, column_step), rows: (rows, row_step), panel, packed } = self;
+        // The addresses below follow from these lengths.
+        assert!(weight.len() == columns * rows * TAPS && rows <= panel.1 && panel.0.is_multiple_of(S::LANES));
+        let point_step = packed.len() / POINTS;
+        assert!(point_step >= columns.next_multiple_of(panel.0) * panel.1);
+        for first in (0..columns).step_by(S::LANES) {
+            let lanes = S::LANES.min(columns - first);
+            for row in 0..rows {
+                let mut gathered = [[0.0; MAX_LANES]; TAPS];
+                for lane in 0..lanes {
+                    let filter = &weight[(first + lane) * column_step + row * row_step..][..TAPS];
+                    for tap in 0..TAPS {
+                        gathered[tap][lane] = filter[tap];
+                    }
+                }
+                let at = (first / panel.0 * panel.1 + row) * panel.0 + first % panel.0;
+                // SAFETY: every point has room for whole panels.
+                unsafe {
+                    let to = packed.as_mut_ptr().add(at);
+                    let mut half = [[s.splat(0.0); SIDE]; AXIS];
+                    for column in 0..SIDE {
+                        let mut taps = [s.splat(0.0); SIDE];
+                        for row in 0..SIDE {
+                            taps[row] = s.load(gathered[row * SIDE + column].as_ptr());
+                        }
+                        let found = minimal::filter_axis(s, taps);
+                        for row in 0..AXIS {
+                            half[row][column] = found[row];
+                        }
+                    }
+                    for row in 0..AXIS {
+                        let found = minimal::filter_axis(s, half[row]);
+                        for column in 0..AXIS {
+                            s.store(to.add((row * AXIS + column) * point_step), found[column]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes the gradients of weights from the sums `[point][in channel][out channel]`.
+pub(super) fn unpack_sums(geometry: &Geometry, isa: Isa, sums: &[f32], grad_weight: &mut [f32]) {
+    let filters = geometry.lanes * geometry.block.in_channels * TAPS;
+    grad_weight
+        .par_chunks_mut(filters)
+        .enumerate()
+        .for_each(|(block, grad_weight)| isa::run(isa, Unpack { geometry, sums, block, grad_weight }));
+}
+
+/// The gradients of a vector of filters.
+struct Unpack<'a> {
+    geometry: &'a Geometry,
+    sums: &'a [f32],
+    block: usize,
+    grad_weight: &'a mut [f32],
+}
+
+impl Kernel for Unpack<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { geometry, sums, block, grad_weight } = self;
+        let (inputs, out_channels) = (geometry.block.in_channels, geometry.out_channels());
+        let point_step = sums.len() / POINTS;
+        // The addresses below follow from these lengths.
+        assert!(S::LANES == geometry.lanes && (block + 1) * S::LANES <= out_channels);
+        assert!(point_step >= geometry.channels * out_channels);
+        for channel in 0..inputs {
+            let mut taps = [[0.0; MAX_LANES]; TAPS];
+            // SAFETY: there is a sum for every point, input channel and padded output channel.
+            unsafe {
+                let from = sums.as_ptr().add(channel * out_channels + block * S::LANES);
+                let mut half = [[s.splat(0.0); AXIS]; SIDE];
+                for column in 0..AXIS {
+                    let mut points = [s.splat(0.0); AXIS];
+                    for row in 0..AXIS {
+                        points[row] = s.load(from.add((row * AXIS + column) * point_step));
+                    }
+                    let found = minimal::filter_axis_back(s, points);
+                    for row in 0..SIDE {
+                        half[row][column] = found[row];
+                    }
+                }
+                for row in 0..SIDE {
+                    let found = minimal::filter_axis_back(s, half[row]);
+                    for column in 0..SIDE {
+                        s.store(taps[row * SIDE + column].as_mut_ptr(), found[column]);
+                    }
+                }
+            }
+            for (lane, filter) in grad_weight.chunks_exact_mut(inputs * TAPS).enumerate() {
+                for tap in 0..TAPS {
+                    filter[channel * TAPS + tap] = taps[tap][lane];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! Convolution by way of the points of tiles ([`minimal`]): for each of a tile's points there is a product of matrices,
+//! tiles by channels.
+
+#![expect(
+    clippy::inline_always,
+    reason = "vectors must never cross a call: the caller alone is compiled with the instruction set"
+)]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "rows and vectors of a tile are counted alike in registers and in memory"
+)]
+
+use super::geometry::Geometry;
+use super::minimal::{self, AXIS, OUT, POINTS};
+use super::sparse::Outputs;
+use super::{DEAD, Pool, TAPS};
+use crate::simd::Simd;
+use crate::tile;
+
+/// The side of pooling's windows.
+pub(super) const WINDOW: usize = 2;
+
+impl Geometry {
+    /// Rows and columns of convolved pixels that are of use.
+    fn convolved(&self) -> [usize; 2] {
+        let [_, height, width] = self.block.output_shape();
+        match self.block.pool {
+            Pool::None => [height, width],
+            Pool::Max2 => [WINDOW * height, WINDOW * width],
+        }
+    }
+
+    /// Tiles in an image: rows and columns.
+    fn tiles(&self) -> [usize; 2] {
+        self.convolved().map(|len| len.div_ceil(OUT))
+    }
+
+    /// Tiles of some images.
+    pub(super) fn num_tiles(&self, images: usize) -> usize {
+        images * self.tiles().iter().product::<usize>()
+    }
+
+    /// Whether points need fewer products than the definition: not where nearly all of a tile is outside.
+    pub(super) fn points_are_fewer(&self) -> bool {
+        POINTS * self.num_tiles(1) < TAPS * self.convolved().iter().product::<usize>()
+    }
+
+    /// Tiles that are transformed together: their points stay in the second-level cache, unless so few would have
+    /// more of the weights read than of the points.
+    pub(super) fn tiles_together(&self) -> usize {
+        const CACHE_NUMBERS: usize = 64 << 10;
+        let (inputs, outputs) = (self.channels, self.out_channels());
+        let cached = CACHE_NUMBERS / (POINTS * (inputs + outputs));
+        let balanced = inputs * outputs / (inputs + outputs);
+        // A multiple of every number of rows in registers.
+        (cached.max(balanced) / 12 * 12).clamp(12, 96)
+    }
+
+    /// Images that have so many tiles.
+    pub(super) fn images_of_tiles(&self) -> usize {
+        self.tiles_together().div_ceil(self.num_tiles(1))
+    }
+
+    /// Numbers from a point of the tiles to the next.
+    #[inline]
+    pub(super) fn point_step(&self, channels: usize) -> usize {
+        point_len(self.tiles_together(), channels)
+    }
+
+    /// Numbers that the forward pass needs for the tiles of one time.
+    pub(super) fn forward_work_len(&self) -> usize {
+        POINTS * (self.point_step(self.channels) + self.point_step(self.out_channels()))
+    }
+
+    /// Numbers that the backward pass needs for the tiles of one time.
+    pub(super) fn backward_work_len(&self) -> usize {
+        POINTS * (2 * self.point_step(self.channels) + self.point_step(self.out_channels()))
+    }
+
+    /// Where some tiles of a few images are. Only the first one is worth a division.
+    #[inline(always)]
+    pub(super) fn places(&self, first: usize, count: usize) -> impl Iterator<Item = Place> {
+        let [rows, columns] = self.tiles();
+        let in_image = first % (rows * columns);
+        let mut next =
+            Place { image: first / (rows * columns), y: OUT * (in_image / columns), x: OUT * (in_image % columns) };
+        (0..count).map(move |_| {
+            let place = next;
+            next.x += OUT;
+            if next.x == OUT * columns {
+                (next.x, next.y) = (0, next.y + OUT);
+            }
+            if next.y == OUT * rows {
+                (next.y, next.image) = (0, next.image + 1);
+            }
+            place
+        })
+    }
+}
+
+/// Numbers from the matrix of one point to that of the next: an odd count of cache lines, else what belongs to one place
+/// would compete for a few lines of the first-level cache.
+#[inline]
+pub(super) const fn point_len(rows: usize, columns: usize) -> usize {
+    const LINE: usize = 16;
+    ((rows * columns).div_ceil(LINE) | 1) * LINE
+}
+
+/// The image of a tile, and the pixel and the output at its upper left.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    image: usize,
+    y: usize,
+    x: usize,
+}
+
+impl Place {
+    /// The index of a pixel of the bordered image, and how many rows and columns of the tile are inside.
+    #[inline(always)]
+    fn pixel(self, geometry: &Geometry) -> (usize, usize, usize) {
+        let first = (self.image * geometry.height + self.y) * geometry.width + self.x;
+        (first, (geometry.height - self.y).min(AXIS), (geometry.width - self.x).min(AXIS))
+    }
+
+    /// The outputs of the tile, without pooling.
+    #[inline(always)]
+    pub(super) fn outputs(self, geometry: &Geometry) -> Part {
+        let [height, width] = [geometry.height - 2, geometry.width - 2];
+        let first = (self.image * height + self.y) * width + self.x;
+        Part { first, rows: (height - self.y).min(OUT), columns: (width - self.x).min(OUT), width }
+    }
+
+    /// The windows of the tile, with pooling.
+    #[inline(always)]
+    pub(super) fn windows(self, geometry: &Geometry) -> Part {
+        let [height, width] = geometry.convolved().map(|len| len / WINDOW);
+        let (y, x) = (self.y / WINDOW, self.x / WINDOW);
+        let first = (self.image * height + y) * width + x;
+        Part { first, rows: (height - y).min(OUT / WINDOW), columns: (width - x).min(OUT / WINDOW), width }
+    }
+}
+
+/// The part of the outputs that a tile makes.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    /// The output at the upper left.
+    pub(super) first: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Outputs from a row to the next.
+    pub(super) width: usize,
+}
+
+/// Points of the images under some tiles, `Bᵀ d B`, as `[point][tile][channel]`.
+///
+/// # Safety
+///
+/// The tiles must be in `images`; `points` must have the room.
+#[inline(always)]
+pub(super) unsafe fn image_points<S: Simd>(
+    s: S,
+    geometry: &Geometry,
+    images: *const f32,
+    (first, count): (usize, usize),
+    points: *mut f32,
+) {
+    let channels = geometry.channels;
+    let (row_len, step) = (geometry.width * channels, geometry.point_step(channels));
+    let zero = s.splat(0.0);
+    for (tile, place) in geometry.places(first, count).enumerate() {
+        let (pixel, rows, columns) = place.pixel(geometry);
+        for channel in (0..channels).step_by(S::LANES) {
+            // SAFETY: only pixels inside the image are read; the caller promises the room.
+            unsafe {
+                let from = images.add(pixel * channels + channel);
+                let mut half = [[zero; AXIS]; AXIS];
+                for row in 0..AXIS {
+                    if row < rows {
+                        let from = from.add(row * row_len);
+                        let mut pixels = [zero; AXIS];
+                        for column in 0..AXIS {
+                            if column < columns {
+                                pixels[column] = s.load(from.add(column * channels));
+                            }
+                        }
+                        half[row] = minimal::image_axis(s, pixels);
+                    }
+                }
+                let to = points.add(tile * channels + channel);
+                for column in 0..AXIS {
+                    let found = minimal::image_axis(s, column_of(&half, column));
+                    for row in 0..AXIS {
+                        s.store(to.add((row * AXIS + column) * step), found[row]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn column_of<T: Copy, const ROWS: usize, const COLUMNS: usize>(
+    rows: &[[T; COLUMNS]; ROWS],
+    column: usize,
+) -> [T; ROWS] {
+    let mut found = [rows[0][column]; ROWS];
+    for row in 0..ROWS {
+        found[row] = rows[row][column];
+    }
+    found
+}
+
+/// The outputs of a tile from its points, a vector of channels; in rows.
+///
+/// # Safety
+///
+/// The points of a vector must be readable at `points`, each `step` numbers after the last.
+#[inline(always)]
+pub(super) unsafe fn outputs<S: Simd>(s: S, points: *const f32, step: usize) -> [[S::F; OUT]; OUT] {
+    let zero = s.splat(0.0);
+    let mut half = [[zero; AXIS]; OUT];
+    for column in 0..AXIS {
+        let mut m = [zero; AXIS];
+        for row in 0..AXIS {
+            // SAFETY: the caller promises the points.
+            m[row] = unsafe { s.load(points.add((row * AXIS + column) * step)) };
+        }
+        let found = minimal::output_axis(s, m);
+        for row in 0..OUT {
+            half[row][column] = found[row];
+        }
+    }
+    let mut outputs = [[zero; OUT]; OUT];
+    for row in 0..OUT {
+        outputs[row] = minimal::output_axis(s, half[row]);
+    }
+    outputs
+}
+
+/// Points of the gradients at some tiles, `A g Aᵀ`, as `[point][tile][out channel]`, and the sums of the
+/// gradients to `bias`. The gradients are without pooling.
+///
+/// # Safety
+///
+/// The tiles must be in the outputs; `points` must have the room, `bias` a padded row.
+#[inline(always)]
+pub(super) unsafe fn gradient_points<S: Simd>(
+    s: S,
+    geometry: &Geometry,
+    outputs: Outputs<'_>,
+    (first, count): (usize, usize),
+    points: *mut f32,
+    bias: *mut f32,
+) {
+    let (channels, padded) = (geometry.block.out_channels, geometry.out_channels());
+    let step = geometry.point_step(padded);
+    let (zero, scale) = (s.splat(0.0), s.splat(outputs.scale));
+    for (tile, place) in geometry.places(first, count).enumerate() {
+        let part = place.outputs(geometry);
+        for channel in (0..padded).step_by(S::LANES) {
+            let left = channels.saturating_sub(channel);
+            // SAFETY: the caller promises the outputs; loads stop at the last channel.
+            unsafe {
+                let mut sum = s.load(bias.add(channel));
+                let mut gradients = [[zero; OUT]; OUT];
+                for row in 0..OUT {
+                    for column in 0..OUT {
+                        if row < part.rows && column < part.columns {
+                            let at = (part.first + row * part.width + column) * channels + channel;
+                            let value = s.load_some(outputs.gradients.as_ptr().wrapping_add(at), left);
+                            let code = s.load_some_bytes(outputs.codes.as_ptr().wrapping_add(at), left);
+                            let dead = s.u_eq(code, s.u_splat(u32::from(DEAD)));
+                            gradients[row][column] = s.select(dead, zero, s.mul(value, scale));
+                            sum = s.add(sum, gradients[row][column]);
+                        }
+                    }
+                }
+                s.store(bias.add(channel), sum);
+                let mut half = [[zero; OUT]; AXIS];
+                for column in 0..OUT {
+                    let found = minimal::output_axis_back(s, column_of(&gradients, column));
+                    for row in 0..AXIS {
+                        half[row][column] = found[row];
+                    }
+                }
+                let to = points.add(tile * padded + channel);
+                for row in 0..AXIS {
+                    let found = minimal::output_axis_back(s, half[row]);
+                    for column in 0..AXIS {
+                        s.store(to.add((row * AXIS + column) * step), found[column]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds `B n Bᵀ` of some tiles to the gradient of the images.
+///
+/// # Safety
+///
+/// The tiles must be in `images`; `points` must hold them.
+#[inline(always)]
+pub(super) unsafe fn add_to_images<S: Simd>(
+    s: S,
+    geometry: &Geometry,
+    points: *const f32,
+    (first, count): (usize, usize),
+    images: *mut f32,
+) {
+    let channels = geometry.grad_channels;
+    let step = geometry.point_step(channels);
+    let zero = s.splat(0.0);
+    for (tile, place) in geometry.places(first, count).enumerate() {
+        let (pixel, rows, columns) = place.pixel(geometry);
+        for channel in (0..channels).step_by(S::LANES) {
+            // SAFETY: only pixels inside the image are written; the caller promises the points.
+            unsafe {
+                let from = points.add(tile * channels + channel);
+                let mut half = [[zero; AXIS]; AXIS];
+                for column in 0..AXIS {
+                    let mut n = [zero; AXIS];
+                    for row in 0..AXIS {
+                        n[row] = s.load(from.add((row * AXIS + column) * step));
+                    }
+                    let found = minimal::image_axis_back(s, n);
+                    for row in 0..AXIS {
+                        half[row][column] = found[row];
+                    }
+                }
+                let to = images.add(pixel * channels + channel);
+                for row in 0..AXIS {
+                    if row < rows {
+                        let found = minimal::image_axis_back(s, half[row]);
+                        for column in 0..AXIS {
+                            if column < columns {
+                                let to = to.add((row * geometry.width + column) * channels);
+                                s.store(to, s.add(s.load(to), found[column]));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the sums of a product start from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    Zero,
+    Result,
+}
+
+/// One block of `Q` vectors of columns of a product: `result[r][c] (+)= Σ left[r · row_step + i · term_step] ·
+/// right[i · right_step + c]` over `i` in `0..terms`.
+///
+/// # Safety
+///
+/// All of those addresses must be readable, and the result writable.
+#[inline(always)]
+pub(super) unsafe fn multiply<S: Simd, const Q: usize>(
+    s: S,
+    (rows, terms): (usize, usize),
+    (left, row_step, term_step): (*const f32, usize, usize),
+    right: (*const f32, usize),
+    (result, result_step): (*mut f32, usize),
+    start: Start,
+) {
+    let mut row = 0;
+    while row < rows {
+        // SAFETY: no tile has more rows than are left; the caller promises the addresses.
+        row += unsafe {
+            let left = (left.add(row * row_step), row_step, term_step);
+            let result = (result.add(row * result_step), result_step);
+            match rows - row {
+                12.. if S::WIDE => multiply_rows::<S, 12, Q>(s, terms, left, right, result, start),
+                6.. => multiply_rows::<S, 6, Q>(s, terms, left, right, result, start),
+                3.. => multiply_rows::<S, 3, Q>(s, terms, left, right, result, start),
+                _ => multiply_rows::<S, 1, Q>(s, terms, left, right, result, start),
+            }
+        };
+    }
+}
+
+#[inline(always)]
+unsafe fn multiply_rows<S: Simd, const P: usize, const Q: usize>(
+    s: S,
+    terms: usize,
+    (left, row_step, term_step): (*const f32, usize, usize),
+    right: (*const f32, usize),
+    (result, result_step): (*mut f32, usize),
+    start: Start,
+) -> usize {
+    // SAFETY: the caller promises `P` rows.
+    unsafe {
+        let mut sums = match start {
+            Start::Zero => [[s.splat(0.0); Q]; P],
+            Start::Result => tile::load::<S, P, Q>(s, result, result_step),
+        };
+        let mut rows = [left; P];
+        for (p, row) in rows.iter_mut().enumerate() {
+            *row = row.add(p * row_step);
+        }
+        tile::accumulate::<S, P, Q>(s, &mut sums, terms, (rows, term_step), right);
+        tile::store::<S, P, Q>(s, &sums, result, result_step, Q * S::LANES);
+    }
+    P
+}
