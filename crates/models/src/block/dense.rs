@@ -173,16 +173,21 @@ impl DenseBlock {
         if is_known { self.fused(x) } else { self.finish(self.linear.forward(x)) }
     }
 
-    /// Everything up to the batch norm in one kernel where the activation is a ReLU, else the dense layer alone; what is
-    /// left of a block of units is small work.
+    /// Two kernels at most where the activation is a ReLU, as in a convolution's block; else the dense layer and the
+    /// batch norm alone.
     fn fused(&self, x: Tensor<2>) -> Tensor<2> {
-        match (self.activation, self.placement) {
-            (Activation::Relu, BatchNormPlacement::AfterActivation) => {
-                let x = fused::dense(&self.linear, Function::Relu, None, x);
-                self.dropout.forward(self.normalize(BatchNormPlacement::AfterActivation, x))
+        let dropout = Some(&self.dropout);
+        match (self.activation, self.placement, &self.norm) {
+            (Activation::Relu, BatchNormPlacement::BeforeActivation, Some(norm)) => {
+                let x = fused::dense(&self.linear, Function::Identity, None, x);
+                fused::Norm { function: Function::Relu, dropout, ..fused::Norm::of_units(norm) }.units(x)
             }
-            (Activation::Relu, BatchNormPlacement::None | BatchNormPlacement::AfterDropout) => {
-                let x = fused::dense(&self.linear, Function::Relu, Some(&self.dropout), x);
+            (Activation::Relu, BatchNormPlacement::AfterActivation, Some(norm)) => {
+                let x = fused::dense(&self.linear, Function::Relu, None, x);
+                fused::Norm { dropout, ..fused::Norm::of_units(norm) }.units(x)
+            }
+            (Activation::Relu, ..) => {
+                let x = fused::dense(&self.linear, Function::Relu, dropout, x);
                 self.normalize(BatchNormPlacement::AfterDropout, x)
             }
             _ => self.finish(fused::dense(&self.linear, Function::Identity, None, x)),
@@ -223,7 +228,12 @@ impl DenseBlock {
     }
 
     fn normalize(&self, here: BatchNormPlacement, x: Tensor<2>) -> Tensor<2> {
-        normalize(self.norm.as_ref(), self.placement, here, x)
+        match &self.norm {
+            Some(norm) if self.placement == here && self.kernels.cover(&x.device()) => {
+                fused::Norm::of_units(norm).units(x)
+            }
+            norm => normalize(norm.as_ref(), self.placement, here, x),
+        }
     }
 
     /// The tensors that the block holds, with the names they are stored under.

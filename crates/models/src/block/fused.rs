@@ -78,7 +78,22 @@ pub(super) struct Norm<'a> {
     pub(super) layout: Layout,
 }
 
-impl Norm<'_> {
+impl<'a> Norm<'a> {
+    /// A batch norm of units, with nothing that follows it.
+    pub(super) fn of_units(layer: &'a BatchNorm) -> Self {
+        Self { layer, function: Function::Identity, pool: Pool::None, dropout: None, layout: Layout::ChannelsFirst }
+    }
+
+    /// As [`Norm::forward`], of units: images of one pixel.
+    ///
+    /// # Shapes
+    ///
+    /// - x: `[batch, features]`
+    pub(super) fn units(&self, x: Tensor<2>) -> Tensor<2> {
+        let [batch, features] = x.dims();
+        self.forward(x.reshape([batch, features, 1, 1])).reshape([batch, features])
+    }
+
     /// Normalises by the batch's own statistics, and updates the running ones, on autodiff devices; else by the
     /// running ones. As [`BatchNorm::forward`], the variance is the biased one.
     ///
