@@ -4,8 +4,8 @@
 //! convolution is three products whose tiles stay in registers until they are activated, pooled and
 //! dropped out. What the backward pass needs to know of all that is one byte per output, its *code*.
 //!
-//! With vectors of input channels it goes Winograd's way instead (`minimal`), with less than half of the
-//! products; backward with pooling, only the gradients that are not zero are visited (`sparse`); what is left of
+//! With vectors of input channels it goes Winograd's way instead (`minimal`, `points`, `filters`), with a quarter of
+//! the products; backward with pooling, only the gradients that are not zero are visited (`sparse`); what is left of
 //! first layers is a plain product (`full`). Knows nothing of batch norm, strides or other kernel sizes.
 
 mod backward;
@@ -20,11 +20,9 @@ mod reduce;
 mod sparse;
 mod tiles;
 mod visit;
-mod winograd;
 
 pub use backward::Backward;
-pub use forward::Forward;
-pub use winograd::Winograd;
+pub use forward::{Forward, Prepared};
 
 use crate::Activation;
 

@@ -87,6 +87,13 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), len) }
     }
 
+    /// The first `len` numbers, of a buffer that holds them.
+    pub(crate) fn filled(&self, len: usize) -> &[f32] {
+        assert!(len <= self.capacity());
+        // SAFETY: as for `floats`.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), len) }
+    }
+
     /// How many numbers there are without growing.
     pub(crate) fn capacity(&self) -> usize {
         self.lines.len() * Line::LEN

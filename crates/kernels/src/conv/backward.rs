@@ -88,7 +88,9 @@ impl ConvBlock {
             Pool::None => CACHE_BYTES_2,
             Pool::Max2 => CACHE_BYTES_1,
         });
-        geometry.pixels(together, &mut workspace.offsets);
+        if !geometry.transforms_backward() {
+            geometry.pixels(together, &mut workspace.offsets);
+        }
         let part_batch = batch.div_ceil(num_parts(&geometry, batch));
         let part_len = part_len(&geometry);
         let partials = workspace.partials.floats(batch.div_ceil(part_batch) * part_len);

@@ -58,32 +58,61 @@ impl ConvBlock {
             check_len("codes", codes.len(), batch * output_len);
         }
 
-        let packed = workspace.weights.floats(geometry.weights_len());
-        if geometry.transforms_forward() {
-            filters::pack_weights(&geometry, isa, weight, packed);
-        } else {
-            pack_weights(&geometry, weight, packed);
-        }
-        let padded_bias = workspace.bias.zeros(geometry.out_channels());
-        padded_bias[..bias.len()].copy_from_slice(bias);
-        let together = geometry.images_forward(CACHE_BYTES);
-        geometry.pixels(together, &mut workspace.offsets);
-        for pixel in &mut workspace.offsets {
-            *pixel *= u32::try_from(geometry.channels).expect("channels are few");
-        }
+        let task = Task::new(geometry, isa, weight, bias, dropout, workspace);
+        task.forward(isa, input, output, codes);
+    }
 
-        let task = Task { geometry, weights: packed, bias: padded_bias, offsets: &workspace.offsets, dropout };
-        let work = |index: usize, input: &[f32], output: &mut [f32], codes: Option<&mut [u8]>| {
-            Scratch::with(|scratch| task.run(isa, scratch, index * together, input, output, codes));
-        };
-        let pairs = input.par_chunks(together * input_len).zip(output.par_chunks_mut(together * output_len));
-        match codes {
-            None => pairs.enumerate().for_each(|(i, (input, output))| work(i, input, output, None)),
-            Some(codes) => pairs
-                .zip(codes.par_chunks_mut(together * output_len))
-                .enumerate()
-                .for_each(|(i, ((input, output), codes))| work(i, input, output, Some(codes))),
-        }
+    /// Brings weights into the order that the kernels read, once for many batches.
+    ///
+    /// # Shapes
+    ///
+    /// - `weight`: `[out_channels, in_channels, 3, 3]`
+    /// - `bias`: `[out_channels]`
+    ///
+    /// # Panics
+    ///
+    /// If a length does not match the shapes.
+    #[must_use]
+    pub fn prepare(&self, isa: Isa, weight: &[f32], bias: &[f32]) -> Prepared {
+        check_len("weight", weight.len(), self.weight_len());
+        check_len("bias", bias.len(), self.out_channels);
+        let geometry = Geometry::new(self, isa);
+        let mut workspace = Workspace::new();
+        Task::new(geometry, isa, weight, bias, None, &mut workspace);
+        Prepared { geometry, isa, workspace }
+    }
+}
+
+/// A block with its weights, for inference.
+#[derive(Debug)]
+pub struct Prepared {
+    geometry: Geometry,
+    isa: Isa,
+    workspace: Workspace,
+}
+
+impl Prepared {
+    /// The block that was prepared.
+    #[must_use]
+    pub fn block(&self) -> &ConvBlock {
+        &self.geometry.block
+    }
+
+    /// Computes the output of the block, without dropout.
+    ///
+    /// # Shapes
+    ///
+    /// - `input`, `output`: as in [`Forward`]
+    ///
+    /// # Panics
+    ///
+    /// If a length does not match the shapes.
+    pub fn forward(&self, input: &[f32], output: &mut [f32]) {
+        let block = self.block();
+        let batch = input.len() / block.input_len();
+        check_len("input", input.len(), batch * block.input_len());
+        check_len("output", output.len(), batch * block.output_len());
+        Task::of(self.geometry, None, &self.workspace).forward(self.isa, input, output, None);
     }
 }
 
@@ -116,7 +145,62 @@ pub(super) struct Task<'a> {
     pub(super) dropout: Option<Dropout>,
 }
 
-impl Task<'_> {
+impl<'a> Task<'a> {
+    /// Fills the workspace with what the kernels read.
+    fn new(
+        geometry: Geometry,
+        isa: Isa,
+        weight: &[f32],
+        bias: &[f32],
+        dropout: Option<Dropout>,
+        workspace: &'a mut Workspace,
+    ) -> Self {
+        let packed = workspace.weights.floats(geometry.weights_len());
+        if geometry.transforms_forward() {
+            filters::pack_weights(&geometry, isa, weight, packed);
+        } else {
+            pack_weights(&geometry, weight, packed);
+            geometry.pixels(geometry.images_forward(CACHE_BYTES), &mut workspace.offsets);
+            for pixel in &mut workspace.offsets {
+                *pixel *= u32::try_from(geometry.channels).expect("channels are few");
+            }
+        }
+        let padded_bias = workspace.bias.zeros(geometry.out_channels());
+        padded_bias[..bias.len()].copy_from_slice(bias);
+        Self::of(geometry, dropout, workspace)
+    }
+
+    /// The same, of a workspace that is filled.
+    fn of(geometry: Geometry, dropout: Option<Dropout>, workspace: &'a Workspace) -> Self {
+        Self {
+            geometry,
+            weights: workspace.weights.filled(geometry.weights_len()),
+            bias: workspace.bias.filled(geometry.out_channels()),
+            offsets: &workspace.offsets,
+            dropout,
+        }
+    }
+
+    /// A few images at a time, which is nothing that a result depends on.
+    fn forward(&self, isa: Isa, input: &[f32], output: &mut [f32], codes: Option<&mut [u8]>) {
+        let block = &self.geometry.block;
+        let (input_len, output_len) = (block.input_len(), block.output_len());
+        let shares = 2 * rayon::current_num_threads();
+        let share = (input.len() / input_len).div_ceil(shares).max(1);
+        let together = self.geometry.images_forward(CACHE_BYTES).min(share);
+        let work = |index: usize, input: &[f32], output: &mut [f32], codes: Option<&mut [u8]>| {
+            Scratch::with(|scratch| self.run(isa, scratch, index * together, input, output, codes));
+        };
+        let pairs = input.par_chunks(together * input_len).zip(output.par_chunks_mut(together * output_len));
+        match codes {
+            None => pairs.enumerate().for_each(|(i, (input, output))| work(i, input, output, None)),
+            Some(codes) => pairs
+                .zip(codes.par_chunks_mut(together * output_len))
+                .enumerate()
+                .for_each(|(i, ((input, output), codes))| work(i, input, output, Some(codes))),
+        }
+    }
+
     fn run(
         &self,
         isa: Isa,

@@ -61,7 +61,6 @@ impl Kernel for Group<'_> {
         // The addresses below follow from these lengths.
         assert!(self.input.len() == images * geometry.image_len() && S::LANES == geometry.lanes);
         assert!(self.output.len() == images * geometry.block.output_len());
-        assert!(self.task.offsets.len() >= self.units * geometry.unit_pixels);
         if geometry.transforms_forward() {
             assert!(self.work.len() == geometry.forward_work_len());
             // SAFETY: the lengths are right.
@@ -69,6 +68,7 @@ impl Kernel for Group<'_> {
                 if geometry.columns == S::LANES { self.transformed::<S, 1>(s) } else { self.transformed::<S, 2>(s) }
             };
         }
+        assert!(self.task.offsets.len() >= self.units * geometry.unit_pixels);
         for block in 0..geometry.out_channels() / geometry.columns {
             // SAFETY: the lengths are right, and there is a panel of weights for every block.
             unsafe {

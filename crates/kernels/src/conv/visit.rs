@@ -43,7 +43,6 @@ impl Kernel for Group<'_> {
         assert!(self.input.len() == images * geometry.image_len() && S::LANES == geometry.lanes);
         assert!(outputs.gradients.len() == units * geometry.block.out_channels);
         assert!(outputs.codes.len() == outputs.gradients.len());
-        assert!(self.task.pixels.len() >= units * geometry.unit_pixels);
         assert!(self.sums.len() == part_len(geometry));
         if let Some(grad_images) = &self.grad_images {
             assert!(grad_images.len() == images * geometry.grad_image_len());
@@ -54,6 +53,7 @@ impl Kernel for Group<'_> {
             // SAFETY: the lengths are right.
             return unsafe { self.transformed(s, images) };
         }
+        assert!(self.task.pixels.len() >= units * geometry.unit_pixels);
         if geometry.block.pool == Pool::None {
             assert!(self.masked.len() == units * geometry.out_channels());
             // SAFETY: the lengths are right.
@@ -64,7 +64,7 @@ impl Kernel for Group<'_> {
         assert!(lists.ends.len() == geometry.block.out_channels);
         let (input, sums) = (self.input.as_ptr(), self.sums.as_mut_ptr());
         let filters = self.task.filters.as_ptr();
-        let grad_images = self.grad_images.map(|images| images.as_mut_ptr());
+        let grad_images = self.grad_images.map(<[f32]>::as_mut_ptr);
         // SAFETY: the lengths are right, and every channel is listed before the lists are used.
         unsafe {
             if geometry.has_few_channels() {

@@ -1,33 +1,22 @@
 //! A base prepared to turn many images into features.
 //!
-//! Where the fused kernels cover the device, the weights are brought into the order that inference wants once, and
-//! layers of many channels use fewer multiplications than the blocks do, which are made for training. Elsewhere the
-//! base computes as it is.
+//! Where the fused kernels cover the device, the weights are brought into the order that they read once, and pixels stay
+//! channels last from block to block. Elsewhere the base computes as it is.
 
 use burn::tensor::{Device, Tensor};
 use kernels::Activation as Function;
-use kernels::conv::{ConvBlock as ConvKernel, Forward, Layout, Padding, Pool, Winograd};
-use kernels::{Isa, Workspace};
+use kernels::Isa;
+use kernels::conv::{ConvBlock as ConvKernel, Layout, Padding, Pool, Prepared};
 
 use super::Base;
 use crate::InputShape;
-
-/// With fewer channels to sum over, transforming the patches costs more than it saves.
-const LEAST_CHANNELS: usize = 128;
 
 /// A base that was prepared for images of one shape on one device.
 #[derive(Debug)]
 pub struct Extractor {
     base: Base,
     /// None where the kernels do not cover the device.
-    layers: Option<Vec<Layer>>,
-}
-
-/// A block with its weights in plain memory, channels last from the first output on.
-#[derive(Debug)]
-enum Layer {
-    Direct { kernel: ConvKernel, weight: Vec<f32>, bias: Vec<f32> },
-    Winograd { kernel: ConvKernel, prepared: Winograd },
+    layers: Option<Vec<Prepared>>,
 }
 
 impl Base {
@@ -60,9 +49,9 @@ impl Extractor {
     }
 }
 
-fn layers(base: &Base, images: InputShape) -> Vec<Layer> {
+fn layers(base: &Base, images: InputShape) -> Vec<Prepared> {
     let InputShape { mut channels, mut height, mut width } = images;
-    let mut layers: Vec<Layer> = Vec::with_capacity(base.features.len());
+    let mut layers: Vec<Prepared> = Vec::with_capacity(base.features.len());
     for block in &base.features {
         let (weight, bias) = (block.conv.weight.val(), block.conv.bias.as_ref().map(burn::module::Param::val));
         let kernel = ConvKernel {
@@ -78,46 +67,22 @@ fn layers(base: &Base, images: InputShape) -> Vec<Layer> {
         };
         [channels, height, width] = kernel.output_shape();
         let (weight, bias) = (host(weight), bias.map_or_else(|| vec![0.0; channels], host));
-        let prepared = (kernel.in_channels >= LEAST_CHANNELS)
-            .then(|| Winograd::new(kernel, Isa::detect(), &weight, &bias))
-            .flatten();
-        layers.push(match prepared {
-            Some(prepared) => Layer::Winograd { kernel, prepared },
-            None => Layer::Direct { kernel, weight, bias },
-        });
+        layers.push(kernel.prepare(Isa::detect(), &weight, &bias));
     }
     layers
 }
 
-impl Layer {
-    fn kernel(&self) -> &ConvKernel {
-        match self {
-            Self::Direct { kernel, .. } | Self::Winograd { kernel, .. } => kernel,
-        }
-    }
-
-    fn forward(&self, input: &[f32], output: &mut [f32]) {
-        match self {
-            Self::Direct { kernel, weight, bias } => Workspace::lend(|workspace| {
-                let slices = Forward { input, weight, bias, dropout: None, output, codes: None };
-                kernel.forward(Isa::detect(), slices, workspace);
-            }),
-            Self::Winograd { prepared, .. } => prepared.forward(input, output),
-        }
-    }
-}
-
-fn run(layers: &[Layer], batch: usize, images: &[f32]) -> Vec<f32> {
-    let most = layers.iter().map(|layer| layer.kernel().output_len()).max().unwrap_or(0);
+fn run(layers: &[Prepared], batch: usize, images: &[f32]) -> Vec<f32> {
+    let most = layers.iter().map(|layer| layer.block().output_len()).max().unwrap_or(0);
     let (mut input, mut output) = (vec![0.0; batch * most], vec![0.0; batch * most]);
     let mut len = 0;
     for (index, layer) in layers.iter().enumerate() {
         let images = if index == 0 { images } else { &input[..len] };
-        len = batch * layer.kernel().output_len();
+        len = batch * layer.block().output_len();
         layer.forward(images, &mut output[..len]);
         std::mem::swap(&mut input, &mut output);
     }
-    let Some([channels, height, width]) = layers.last().map(|layer| layer.kernel().output_shape()) else {
+    let Some([channels, height, width]) = layers.last().map(|layer| layer.block().output_shape()) else {
         return images.to_vec();
     };
     let pixels = height * width;
