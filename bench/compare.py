@@ -17,8 +17,9 @@ import report
 from networks import NETWORKS
 
 HERE = Path(__file__).parent
-# Images that are trained on with augmentation, a part of an epoch; and images of a pass over the test part.
-PART, TEST = 6_000, 10_000
+# Images that are trained on with augmentation, a part of an epoch; that are varied alone; and of a pass over the test
+# part.
+PART, VARIED, TEST = 6_000, 30_000, 10_000
 
 
 class Contender:
@@ -96,8 +97,9 @@ class Commands:
 
     def all(self, network, what, batch=None, images=TEST, quick=False, composed=True, keras=True):
         batch = batch or NETWORKS[network][1]
-        size = {"data.train_samples": images} if what == "epoch" else {}
-        if what == "epoch":
+        size = {}
+        if what in ("epoch", "loader"):
+            size |= {"data.train_samples": images}
             # What A1's networks are varied by; for the others, too, so that all do the same work.
             size |= {"augment.rotation_degrees": 8, "augment.shift": 0.08}
             size |= {"augment.shear_degrees": 0.3, "augment.zoom": 0.08}
@@ -198,35 +200,41 @@ def main():
     commands = Commands(arguments.speed, arguments.threads)
     found = {"machine": machine(), "versions": versions(), "threads": arguments.threads, "quick": arguments.quick}
     found |= {"rounds": arguments.rounds, "turn": arguments.turn}
-    found["peak"] = peak(commands, arguments)
-    found["step"] = {
-        network: alternate(
-            f"{network}: step", commands.all(network, "step"), arguments.rounds, arguments.threads, arguments.turn
-        )
-        for network in arguments.networks
-    }
-    if not arguments.quick:
-        for what, images in [("inference", TEST), ("epoch", PART)]:
-            found[what] = {
-                network: alternate(
-                    f"{network}: {what}",
-                    commands.all(network, what, images=images, composed=what != "epoch"),
-                    arguments.rounds,
-                    arguments.threads,
-                    arguments.turn,
-                )
-                for network in arguments.networks
-            }
-        found["growth"] = growth(commands, arguments)
-    found["profile"] = {network: profile(commands, network) for network in arguments.networks}
     arguments.output.mkdir(parents=True, exist_ok=True)
+    results, unfinished = arguments.output / "results.json", arguments.output / "unfinished.json"
+
+    def save(path):
+        path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+    def compare(part, network, **settings):
+        title = f"{network}: {part}"
+        competitors = commands.all(network, part, **settings)
+        found.setdefault(part, {})[network] = alternate(
+            title, competitors, arguments.rounds, arguments.threads, arguments.turn
+        )
+        # What was measured is not lost with what was not.
+        save(unfinished)
+
+    found["peak"] = peak(commands, arguments)
+    for network in arguments.networks:
+        compare("step", network)
+    if not arguments.quick:
+        for network in arguments.networks:
+            compare("inference", network)
+        for network in arguments.networks:
+            compare("epoch", network, images=PART, composed=False)
+        compare("loader", "cnn3", images=VARIED, composed=False)
+        found["growth"] = growth(commands, arguments)
+        save(unfinished)
+    found["profile"] = {network: profile(commands, network) for network in arguments.networks}
     if arguments.keep:
-        before = json.loads((arguments.output / "results.json").read_text())
+        before = json.loads(results.read_text())
         for part in ["step", "inference", "epoch", "profile"]:
             if part in before:
                 found[part] = before[part] | found.get(part, {})
-    (arguments.output / "results.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    save(results)
     (arguments.output / "README.md").write_text(report.text(found))
+    unfinished.unlink()
 
 
 def profile(commands, network):

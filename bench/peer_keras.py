@@ -1,4 +1,4 @@
-"""Times Keras on TensorFlow: peer_keras.py NETWORK step|epoch|inference - BATCH WIDTH THREADS IMAGES.
+"""Times Keras on TensorFlow: peer_keras.py NETWORK step|epoch|loader|inference - BATCH WIDTH THREADS IMAGES.
 
 Answers numbers on standard input as the suite's own program does (crates/runner/examples/speed.rs).
 """
@@ -68,13 +68,20 @@ def timed(work):
     return (time.perf_counter() - start) * 1e3
 
 
-flow = augmented() if what == "epoch" else None
+def varied():
+    for _ in range(len(flow)):
+        next(flow)
+
+
+flow = augmented() if what in ("epoch", "loader") else None
 for line in sys.stdin:
     count = int(line)
     if what == "step":
         times = list(steps(count))
     elif what == "epoch":
         times = [timed(lambda: model.fit(flow, verbose=0)) for _ in range(count)]
+    elif what == "loader":
+        times = [timed(varied) for _ in range(count)]
     else:
         times = [timed(lambda: model.predict(pixels, batch, verbose=0)) for _ in range(count)]
     answer(times, batch if what == "step" else images)

@@ -1,4 +1,4 @@
-"""Times PyTorch: peer_torch.py NETWORK step|epoch|inference plain|channels_last BATCH WIDTH THREADS IMAGES.
+"""Times PyTorch: peer_torch.py NETWORK step|epoch|loader|inference plain|channels_last BATCH WIDTH THREADS IMAGES.
 
 Answers numbers on standard input as the suite's own program does (crates/runner/examples/speed.rs).
 """
@@ -82,6 +82,11 @@ def epoch():
         step(augmented(pixels[part]), classes[part])
 
 
+def varied():
+    for part in torch.randperm(images).split(batch):
+        augmented(pixels[part])
+
+
 @torch.no_grad()
 def inference():
     for x in pixels.split(batch):
@@ -99,6 +104,6 @@ for line in sys.stdin:
             position += 1
             step(pixels[at : at + batch], classes[at : at + batch])
         else:
-            (epoch if what == "epoch" else inference)()
+            {"epoch": epoch, "loader": varied, "inference": inference}[what]()
         times.append((time.perf_counter() - start) * 1e3)
     answer(times, batch if what == "step" else images)

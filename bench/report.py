@@ -19,7 +19,7 @@ PEAK_SIDE = 1536
 def text(found):
     parts = [head(found), steps(found)]
     if "inference" in found:
-        parts += [inference(found), epochs(found), growth(found)]
+        parts += [inference(found), epochs(found), loader(found), growth(found)]
     parts += [memory(found), profiles(found)]
     return "\n".join(parts)
 
@@ -124,6 +124,20 @@ for `cnn3_aug`. PyTorch resamples whole batches (`affine_grid`, `grid_sample`); 
 networks' source, `ImageDataGenerator`, in one thread.
 
 {table(titles, rows)}"""
+
+
+def loader(found):
+    contenders = found["loader"]["cnn3"]
+    values, faster = ratio(contenders)
+    images = contenders[SUITE]["images"]
+    names = [SUITE, *PEERS]
+    rates = [f"{1e3 * images / median(contenders[name]['rounds']):,.0f}" for name in names]
+    titles = ["suite", "PyTorch", "channels-last", "Keras", "suite : faster peer", "which is"]
+    return f"""## Augmentation alone, in images a second
+
+The same variations of {images:,} images in shuffled batches, with nothing trained.
+
+{table(titles, [[*rates, spread(values), faster]])}"""
 
 
 def growth(found):

@@ -1,8 +1,8 @@
 //! Times what the runner does with an experiment, with its own loaders, model, loop and optimizer.
 //!
-//! `speed EXPERIMENT step|epoch|inference|profile [KEY=VALUE …]` reads numbers from standard input, one a line.
-//! For a number it does so many steps, epochs or passes over the test images, and answers with a line of JSON:
-//! their milliseconds, the images of each, and the most memory the process has had so far. In between it waits,
+//! `speed EXPERIMENT step|epoch|loader|inference|profile [KEY=VALUE …]` reads numbers from standard input, one a line.
+//! For a number it does so many steps, epochs, epochs of the loader alone, or passes over the test images, and answers
+//! with a line of JSON: their milliseconds, the images of each, and the most memory the process has had so far. In between it waits,
 //! so that another program can be timed in turn. It ends with its input. A profile is of steps, after a few that
 //! are not counted: the milliseconds that each of the kernels takes of one.
 //!
@@ -45,18 +45,19 @@ fn main() -> Result<(), Error> {
     let what = arguments.next().ok_or_else(usage)?;
     let overrides = Overrides { set: arguments.collect(), ..Overrides::default() };
     let mut experiment = experiment::load(Path::new(&file), &overrides)?.experiment;
-    let augment = if what == "epoch" { Augmentation::On } else { Augmentation::Off };
+    let augment = if what == "epoch" || what == "loader" { Augmentation::On } else { Augmentation::Off };
     let steps_per_epoch = experiment.phases.last().and_then(|phase| phase.steps_per_epoch);
     experiment.phases = vec![Phase { name: what.clone(), epochs: ENDLESS, augment, steps_per_epoch }];
     match what.as_str() {
         "step" | "epoch" | "profile" => training(&experiment, &what),
+        "loader" => loading(&experiment),
         "inference" => inference(&experiment),
         _ => Err(usage()),
     }
 }
 
 fn usage() -> Error {
-    Error::Usage("usage: speed EXPERIMENT step|epoch|inference|profile [KEY=VALUE …], or: speed peak".to_owned())
+    Error::Usage("usage: speed EXPERIMENT step|epoch|loader|inference|profile [KEY=VALUE …], or: speed peak".to_owned())
 }
 
 /// What a line of the input asks for; none at its end.
@@ -174,6 +175,22 @@ fn training(experiment: &Experiment, what: &str) -> Result<(), Error> {
         Err(Error::Usage(_)) | Ok(_) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Training images as the loop gets them, with nobody to train.
+fn loading(experiment: &Experiment) -> Result<(), Error> {
+    let backend = backend::select(experiment.training.backend)?;
+    let files = pipeline::locate(&experiment.data, LocateOptions::default())?;
+    let data = TrainingData::load(&files, &experiment.data)?;
+    let loaders = data.loaders(experiment);
+    let Some(mut stopwatch) = Stopwatch::new() else { return Ok(()) };
+    for epoch in 1.. {
+        let images = loaders[0].train.epoch(epoch, &backend.device).map(|batch| batch.labels.len()).sum();
+        if stopwatch.lap(images).is_none() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn inference(experiment: &Experiment) -> Result<(), Error> {
