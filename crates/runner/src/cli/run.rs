@@ -142,7 +142,11 @@ fn exclusive_or(path: &Path, resolved: &ResolvedXor, arguments: &RunArguments) -
         return super::answer(&resolved.annotated_toml());
     }
     let display = Display::new(arguments.fetching.progress);
-    let ignored = [("--backend", arguments.backend.is_some()), ("--seed", arguments.seed.is_some())];
+    let ignored = [
+        ("--backend", arguments.backend.is_some()),
+        ("--seed", arguments.seed.is_some()),
+        ("--skip-finished", arguments.skip_finished),
+    ];
     for (flag, _) in ignored.iter().filter(|(_, given)| *given) {
         display.say(&format!("{}: {flag} changes nothing here", path.display()));
     }

@@ -36,8 +36,10 @@ fn the_exclusive_or_leaves_its_errors_and_what_it_learnt() {
     for file in ["config.toml", "environment.json", "metrics.csv", "plots/error.png", "plots/loss.png"] {
         assert!(!run.read(file).is_empty(), "{file} is empty");
     }
-    let again = suite.output(&[run.dir.join("config.toml").to_str().expect("utf-8"), "--progress=none", "--json"]);
-    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    let config = run.dir.join("config.toml");
+    let again = suite.output(&[config.to_str().expect("utf-8"), "--progress=plain", "--json", "--skip-finished"]);
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(again.status.success() && said.contains("--skip-finished changes nothing here"), "{said}");
 }
 
 #[test]
