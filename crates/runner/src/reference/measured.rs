@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     experiment::{self, Experiment, Overrides},
     metrics::{EpochRow, Spread},
-    run_dir::{RunDir, Summary},
+    run_dir::{RunDir, Summary, Times},
     sweep::{folder, ranking::Ranking},
 };
 
@@ -25,6 +25,8 @@ pub(super) struct KeptRun {
     pub(super) experiment: Option<Experiment>,
     pub(super) machine: Option<Machine>,
     pub(super) last_epoch: Option<EpochRow>,
+    /// Seconds of training and validation of an epoch.
+    pub(super) epoch_seconds: f64,
     pub(super) has_plots: bool,
 }
 
@@ -73,14 +75,16 @@ impl References {
                 && let run = RunDir::open(&path)?
                 && let Some(summary) = run.summary()?
             {
+                let mut rows = run.metrics()?;
                 found.runs.push(KeptRun {
                     name,
+                    epoch_seconds: epoch_seconds(&rows, &summary.seconds, summary.epochs),
                     summary,
                     experiment: experiment::load(&path.join("config.toml"), &Overrides::default())
                         .ok()
                         .map(|resolved| resolved.experiment),
                     machine: machine(&path)?,
-                    last_epoch: run.metrics()?.pop(),
+                    last_epoch: rows.pop(),
                     has_plots: path.join("plots").is_dir(),
                 });
             }
@@ -129,7 +133,51 @@ pub(super) fn loss(runs: &[&KeptRun]) -> Option<Spread> {
 
 /// Seconds of training and validation per epoch.
 pub(super) fn seconds_per_epoch(runs: &[&KeptRun]) -> Option<Spread> {
-    #[expect(clippy::cast_precision_loss, reason = "epoch counts stay far below 2^52")]
-    let seconds = |summary: &Summary| (summary.seconds.train + summary.seconds.valid) / summary.epochs as f64;
-    Spread::of(runs.iter().map(|run| seconds(&run.summary)))
+    Spread::of(runs.iter().map(|run| run.epoch_seconds))
+}
+
+/// The median over epochs, so that a machine which slept or was busy for a while counts for nothing; the mean where rows
+/// are not epochs.
+fn epoch_seconds(rows: &[EpochRow], whole: &Times, epochs: usize) -> f64 {
+    if rows.is_empty() || rows.len() != epochs {
+        #[expect(clippy::cast_precision_loss, reason = "epoch counts stay far below 2^52")]
+        return (whole.train + whole.valid) / epochs as f64;
+    }
+    let mut seconds: Vec<f64> = rows.iter().map(|row| row.train_seconds + row.valid_seconds).collect();
+    seconds.sort_by(f64::total_cmp);
+    let middle = seconds.len() / 2;
+    if seconds.len().is_multiple_of(2) { f64::midpoint(seconds[middle - 1], seconds[middle]) } else { seconds[middle] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(seconds: &[f64]) -> Vec<EpochRow> {
+        let row = |(epoch, &train_seconds)| EpochRow {
+            epoch,
+            phase: "all".to_owned(),
+            train_loss: 1.0,
+            train_accuracy: 0.5,
+            valid_loss: None,
+            valid_accuracy: None,
+            learning_rate: 0.1,
+            train_seconds,
+            valid_seconds: 1.0,
+            images_per_second: 1.0,
+            train_error: None,
+        };
+        (1..).zip(seconds).map(row).collect()
+    }
+
+    #[test]
+    fn an_epoch_that_was_held_up_does_not_count() {
+        let whole = Times { train: 12.0, ..Times::default() };
+        for (seconds, expected) in [(&[2.0, 900.0, 3.0][..], 4.0), (&[2.0, 3.0], 3.5), (&[5.0], 6.0)] {
+            let found = epoch_seconds(&rows(seconds), &whole, seconds.len());
+            assert!((found - expected).abs() < 1e-12, "{found}, expected {expected}");
+        }
+        let of_several = epoch_seconds(&rows(&[1.0]), &whole, 300);
+        assert!((of_several - 0.04).abs() < 1e-12, "{of_several}");
+    }
 }

@@ -46,7 +46,7 @@ Written by `runner table` from the experiment files and from what `runner keep` 
 those, not this file. Accuracies are in percent of the test images, differences in points. Measured values are means
 ± sample standard deviations over n seeds. *As published* keeps a mistake of the source, its sibling mends it. The
 sources that used Fashion-MNIST of 26 August 2017 tested on other images than today's, on which results come out up to
-0.4 points higher. Seconds are those of the clock, whatever else the machine did meanwhile.
+0.4 points higher. Seconds are those of the clock, of the median epoch of a run.
 ";
 
 /// Writes the table. `references` is the folder `reference` beside it.
