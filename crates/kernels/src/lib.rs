@@ -1,8 +1,9 @@
 //! Fused forward and backward passes on the CPU for the blocks that image classifiers are built of.
 //!
 //! Everything here is a function over slices of f32: a [convolution block](conv), a
-//! [dense block](dense), a [normalisation block](norm), the [loss](loss) and the [update](optim) of the parameters. The crate knows no
-//! network by name, holds no parameters and opens no file.
+//! [dense block](dense), a [normalisation block](norm), the [loss](loss) and the [update](optim) of the
+//! parameters. The crate knows no network by name, holds no parameters and opens no file. What makes operations on
+//! Burn's tensors of them is `burn_ext`, behind the feature `burn`, which is on unless told otherwise.
 //!
 //! What holds for every function:
 //!
@@ -12,6 +13,7 @@
 //! - Lengths are checked against the shapes on entry; a mismatch is a panic that names the slice.
 //! - [`Workspace`] holds the buffers of a block; a second call with the same shapes allocates nothing large.
 
+#[cfg(feature = "burn")]
 pub mod burn_ext;
 pub mod conv;
 pub mod dense;
@@ -20,6 +22,7 @@ mod isa;
 pub mod loss;
 pub mod norm;
 pub mod optim;
+#[cfg(feature = "burn")]
 pub mod profile;
 mod simd;
 mod tile;

@@ -100,6 +100,7 @@ impl Buffer {
     }
 
     /// The first `len` bytes.
+    #[cfg(feature = "burn")]
     pub(crate) fn bytes(&self, len: usize) -> &[u8] {
         assert!(len <= 4 * self.capacity());
         // SAFETY: a line is 64 bytes without padding, and there are enough lines; the borrow of `self`
@@ -108,6 +109,7 @@ impl Buffer {
     }
 
     /// The first `len` bytes, whatever they are.
+    #[cfg(feature = "burn")]
     pub(crate) fn bytes_mut(&mut self, len: usize) -> &mut [u8] {
         let floats = self.floats(len.div_ceil(4));
         // SAFETY: there are at least `len` bytes, all bit patterns are numbers, and the borrow of `self`
