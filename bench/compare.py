@@ -232,8 +232,12 @@ def main():
         for part in ["step", "inference", "epoch", "profile"]:
             if part in before:
                 found[part] = before[part] | found.get(part, {})
+        for part in ["loader", "growth"]:
+            if part in before:
+                found.setdefault(part, before[part])
+    text = report.text(found)
     save(results)
-    (arguments.output / "README.md").write_text(report.text(found))
+    (arguments.output / "README.md").write_text(text)
     unfinished.unlink()
 
 

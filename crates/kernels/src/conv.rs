@@ -6,7 +6,8 @@
 //!
 //! With vectors of input channels it goes Winograd's way instead (`minimal`, `points`, `filters`), with a quarter of
 //! the products; backward with pooling, only the gradients that are not zero are visited (`sparse`); what is left of
-//! first layers is a plain product (`full`). Knows nothing of batch norm, strides or other kernel sizes.
+//! first layers, and of images that hardly fill a tile, is a plain product (`full`). Knows nothing of batch norm,
+//! strides or other kernel sizes.
 
 mod backward;
 mod filters;

@@ -43,7 +43,8 @@ impl Workspace {
 pub(crate) struct Scratch {
     pub(crate) images: Buffer,
     pub(crate) outputs: Buffer,
-    pub(crate) masked: Buffer,
+    /// Room for the points of tiles, or for gradients at the convolution.
+    pub(crate) work: Buffer,
     pub(crate) grad_images: Buffer,
     /// Gradients at the pixels of each channel, where those pixels are, and where each channel's end.
     pub(crate) values: Vec<f32>,

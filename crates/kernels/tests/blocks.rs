@@ -67,7 +67,7 @@ fn check_conv(isa: Isa, block: ConvBlock, batch: usize, rate: Option<f32>, seed:
         assert!(again == output, "prepared once it gives other bytes");
     }
     // The sums of so few channels are exact: these are never taken another way.
-    slow.check_codes(&codes, if block.in_channels <= 2 { 0.0 } else { TOLERANCE * largest(&expected) });
+    slow.check_codes(&output, &codes, if block.in_channels <= 2 { 0.0 } else { TOLERANCE * largest(&expected) });
     let expected = slow.gradients(&grad_output, &codes);
     for with_grad_input in [true, false] {
         let mut grad_input = vec![f32::NAN; input.len()];
@@ -124,6 +124,11 @@ fn check_dense(isa: Isa, block: DenseBlock, batch: usize, rate: Option<f32>, see
     check_close("grad_bias", &grad_bias, &expected.bias, 1e-5);
 }
 
+/// Does some work with one thread.
+fn alone(work: impl FnOnce() + Send) {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread can be started").install(work);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
 
@@ -132,9 +137,9 @@ proptest! {
         block in conv_block(), batch in 1usize..=5, rate in rate(), seed in 0u64..1000,
     ) {
         for isa in Isa::available() {
-            // The second call finds the buffers as the first has left them.
+            // The second call finds the buffers as the first has left them. Threads decide how many images go together.
             let mut workspace = Workspace::new();
-            check_conv(isa, block, batch, rate, seed, &mut workspace);
+            alone(|| check_conv(isa, block, batch, rate, seed, &mut workspace));
             check_conv(isa, block, batch, rate, seed + 9, &mut workspace);
         }
     }
@@ -165,6 +170,21 @@ fn sums_longer_than_a_cache_block_agree_with_the_reference() {
 
 #[test]
 fn every_part_of_a_batch_is_summed() {
+    // More tiles than are transformed together, some of them with the first ones of the next image.
+    let tiles = ConvBlock {
+        in_channels: 16,
+        out_channels: 16,
+        height: 26,
+        width: 27,
+        padding: Padding::Same,
+        activation: Activation::Relu,
+        pool: Pool::None,
+        input_layout: Layout::ChannelsLast,
+        output_layout: Layout::ChannelsLast,
+    };
+    for isa in Isa::available() {
+        alone(|| check_conv(isa, tiles, 33, None, 5, &mut Workspace::new()));
+    }
     let block = ConvBlock {
         in_channels: 16,
         out_channels: 24,
@@ -179,6 +199,42 @@ fn every_part_of_a_batch_is_summed() {
     for isa in Isa::available() {
         for batch in [15, 16, 17, 40] {
             check_conv(isa, block, batch, Some(0.5), 5, &mut Workspace::new());
+        }
+    }
+}
+
+#[test]
+fn of_equal_pixels_the_first_counts_on_every_way() {
+    for (isa, pool) in Isa::available().into_iter().flat_map(|isa| [Pool::None, Pool::Max2].map(|pool| (isa, pool))) {
+        for (channels, side) in [(1, 9), (3, 4), (16, 4), (32, 11)] {
+            let block = ConvBlock {
+                in_channels: channels,
+                out_channels: 24,
+                height: side,
+                width: side,
+                padding: Padding::Same,
+                activation: Activation::Relu,
+                pool,
+                input_layout: Layout::ChannelsLast,
+                output_layout: Layout::ChannelsLast,
+            };
+            let (input, weight) = (draw(2 * block.input_len(), 1), vec![0.0; block.weight_len()]);
+            // Every sum is the bias.
+            for (bias, code) in [(0.125, 0), (0.0, conv::DEAD), (-0.125, conv::DEAD)] {
+                let mut output = vec![f32::NAN; 2 * block.output_len()];
+                let mut codes = vec![255; output.len()];
+                let slices = conv::Forward {
+                    input: &input,
+                    weight: &weight,
+                    bias: &[bias; 24],
+                    dropout: None,
+                    output: &mut output,
+                    codes: Some(&mut codes),
+                };
+                block.forward(isa, slices, &mut Workspace::new());
+                assert!(codes.iter().all(|&found| found == code), "{isa:?} {block:?}: {codes:?}");
+                assert_eq!(output, vec![f32::max(bias, 0.0); output.len()], "{isa:?} {block:?}");
+            }
         }
     }
 }

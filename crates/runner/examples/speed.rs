@@ -1,10 +1,10 @@
 //! Times what the runner does with an experiment, with its own loaders, model, loop and optimizer.
 //!
-//! `speed EXPERIMENT step|epoch|loader|inference|profile [KEY=VALUE …]` reads numbers from standard input, one a line.
-//! For a number it does so many steps, epochs, epochs of the loader alone, or passes over the test images, and answers
-//! with a line of JSON: their milliseconds, the images of each, and the most memory the process has had so far. In between it waits,
-//! so that another program can be timed in turn. It ends with its input. A profile is of steps, after a few that
-//! are not counted: the milliseconds that each of the kernels takes of one.
+//! `speed EXPERIMENT step|epoch|loader|inference|profile [KEY=VALUE …]` reads numbers from standard input, one a
+//! line. For a number it does so many steps, epochs, epochs of the loader alone, or passes over the test images, and
+//! answers with a line of JSON: their milliseconds, the images of each, and the most memory the process has had so
+//! far. In between it waits, so that another program can be timed in turn. It ends with its input. A profile is of
+//! steps, after a few that are not counted: the milliseconds that each of the kernels takes of one.
 //!
 //! `speed peak` does the same with products of two square matrices.
 

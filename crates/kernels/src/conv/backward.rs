@@ -134,7 +134,7 @@ impl Task<'_> {
     fn run(&self, isa: Isa, part: &mut Part<'_>, mut grad_input: Option<&mut [f32]>) {
         let block = &self.geometry.block;
         let (input_len, output_len) = (self.together * block.input_len(), self.together * block.output_len());
-        // The points' sums are written by the first images, and need not be cleared.
+        // The points' sums are written by the first images, and need not be cleared; nobody reads what is between them.
         let cleared = if self.geometry.transforms_backward() { self.geometry.sums_len() } else { 0 };
         part.sums[cleared..].fill(0.0);
         let groups = part.input.chunks(input_len).zip(part.codes.chunks(output_len));
@@ -159,8 +159,9 @@ impl Task<'_> {
     ) {
         let geometry = &self.geometry;
         let images = group.input.len() / geometry.block.input_len();
-        let Scratch { images: packed, outputs, masked, grad_images, values, pixels, ends } = scratch;
-        let input = if geometry.reads_input() && is_aligned(group.input) {
+        let Scratch { images: packed, outputs, work, grad_images, values, pixels, ends } = scratch;
+        // What is few is read number by number.
+        let input = if geometry.reads_input() && (geometry.has_few_channels() || is_aligned(group.input)) {
             group.input
         } else {
             let packed = packed.floats(images * geometry.image_len());
@@ -183,17 +184,17 @@ impl Task<'_> {
         values.resize(values.len().max(most), 0.0);
         pixels.resize(pixels.len().max(most), 0);
         ends.resize(geometry.block.out_channels, 0);
-        let masked = match geometry.block.pool {
-            _ if geometry.transforms_backward() => masked.floats(geometry.backward_work_len()),
-            Pool::None => masked.floats(units * geometry.out_channels()),
+        let work = match geometry.block.pool {
+            _ if geometry.transforms_backward() => work.floats(geometry.backward_work_len()),
+            Pool::None => work.floats(units * geometry.out_channels()),
             Pool::Max2 => &mut [],
         };
         let lists = Lists { pixels, values, ends };
         let sums = &mut *group.sums;
-        let task = Group { task: self, input, outputs, masked, lists, sums, start, grad_images: None };
+        let task = Group { task: self, input, outputs, work, lists, sums, start, grad_images: None };
         match grad_input {
             None => isa::run(isa, task),
-            Some(grad_input) if geometry.writes_grad_input() => {
+            Some(grad_input) if geometry.writes_grad_input() && is_aligned(grad_input) => {
                 grad_input.fill(0.0);
                 isa::run(isa, Group { grad_images: Some(grad_input), ..task });
             }

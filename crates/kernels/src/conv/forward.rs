@@ -221,7 +221,7 @@ impl<'a> Task<'a> {
         };
         let units = images * geometry.units;
         let work_len = if geometry.transforms_forward() { geometry.forward_work_len() } else { 0 };
-        let work = scratch.masked.floats(work_len);
+        let work = scratch.work.floats(work_len);
         if geometry.writes_output() {
             return isa::run(isa, Group::new(self, input, work, units, first_sample, output, codes));
         }

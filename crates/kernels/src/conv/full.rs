@@ -1,4 +1,5 @@
-//! The inner loops of the backward pass without pooling: every gradient is visited, in tiles of a
+//! The inner loops of the backward pass without pooling where points of tiles are not the better way: of few input
+//! channels, or of images that hardly fill a tile. Every gradient is visited, in tiles of a
 //! product. About half of them are zero after the activation, too few to be worth looking for.
 
 #![expect(

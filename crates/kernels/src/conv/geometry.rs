@@ -63,7 +63,8 @@ impl Geometry {
         !self.channels.is_multiple_of(self.lanes)
     }
 
-    /// Whether the forward pass goes [Winograd's](super::points) way, which needs vectors of input channels.
+    /// Whether the forward pass goes [Winograd's](super::points) way, which needs vectors of input channels
+    /// and images that tiles do not exceed by much.
     #[inline]
     pub(super) fn transforms_forward(&self) -> bool {
         !self.has_few_channels() && self.points_are_fewer()
@@ -78,11 +79,7 @@ impl Geometry {
     /// Numbers of the weights as the forward pass reads them.
     #[inline]
     pub(super) fn weights_len(&self) -> usize {
-        if self.transforms_forward() {
-            POINTS * point_len(self.channels, self.out_channels())
-        } else {
-            self.filter_len() * self.out_channels()
-        }
+        self.matrices_len(self.transforms_forward())
     }
 
     /// Numbers of the weights as the backward pass reads them.
@@ -95,7 +92,13 @@ impl Geometry {
     /// Numbers of the weights' gradients as the backward pass sums them.
     #[inline]
     pub(super) fn sums_len(&self) -> usize {
-        if self.transforms_backward() {
+        self.matrices_len(self.transforms_backward())
+    }
+
+    /// Numbers of matrices of input channels by output channels: one for each point, or for each tap.
+    #[inline]
+    fn matrices_len(&self, by_points: bool) -> usize {
+        if by_points {
             POINTS * point_len(self.channels, self.out_channels())
         } else {
             self.filter_len() * self.out_channels()

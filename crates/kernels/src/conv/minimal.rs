@@ -4,9 +4,9 @@
 //! A *tile* is 4×4 outputs and the 6×6 pixels under them. Both it and the filter are taken for polynomials, and
 //! evaluated at six points along each axis: there, the convolution is a product. Lavin and Gray (2016, "Fast
 //! algorithms for convolutional neural networks", arXiv 1509.09308) have the method. The points here are 0, ±√½, ±√2
-//! and infinity: Barabasz and others (2020, "Error analysis and improving the accuracy of Winograd convolution for
-//! deep neural networks", arXiv 1803.10986) show why points that are each other's reciprocals round less than 0, ±1,
-//! ±2 do. The backward passes are the adjoints of the same maps. Knows one tile, not where it is.
+//! and infinity: Alam, Anderson, Barabasz and Gregg (2022, "Winograd convolution for deep neural networks: efficient
+//! point selection", arXiv 2201.10369) show that c, −c, 1/c and −1/c round less than ±1 and ±2 do. The backward
+//! passes are the adjoints of the same maps. Knows one tile, not where it is.
 
 #![expect(
     clippy::inline_always,
@@ -25,7 +25,8 @@ pub(super) const AXIS: usize = OUT + SIDE - 1;
 /// Points of a tile.
 pub(super) const POINTS: usize = AXIS * AXIS;
 
-/// What the values of filters at ±√½ and at ±√2 are divided by.
+/// Values of filters at ±√½ and at ±√2 are multiplied by these: one over the product of a point's differences to the
+/// others.
 const NEAR_PART: f32 = -1.0 / 1.5;
 const FAR_PART: f32 = 1.0 / 6.0;
 

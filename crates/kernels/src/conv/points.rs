@@ -21,18 +21,23 @@ use crate::tile;
 pub(super) const WINDOW: usize = 2;
 
 impl Geometry {
-    /// Rows and columns of convolved pixels that are of use.
-    fn convolved(&self) -> [usize; 2] {
-        let [_, height, width] = self.block.output_shape();
+    /// Side of the convolved pixels that an output is the largest of.
+    fn window(&self) -> usize {
         match self.block.pool {
-            Pool::None => [height, width],
-            Pool::Max2 => [WINDOW * height, WINDOW * width],
+            Pool::None => 1,
+            Pool::Max2 => WINDOW,
         }
+    }
+
+    /// Rows and columns of convolved pixels that outputs come from: pooling leaves out odd ones.
+    fn pooled_from(&self) -> [usize; 2] {
+        let [_, height, width] = self.block.output_shape();
+        [height, width].map(|len| self.window() * len)
     }
 
     /// Tiles in an image: rows and columns.
     fn tiles(&self) -> [usize; 2] {
-        self.convolved().map(|len| len.div_ceil(OUT))
+        self.pooled_from().map(|len| len.div_ceil(OUT))
     }
 
     /// Tiles of some images.
@@ -42,7 +47,7 @@ impl Geometry {
 
     /// Whether points need fewer products than the definition: not where nearly all of a tile is outside.
     pub(super) fn points_are_fewer(&self) -> bool {
-        POINTS * self.num_tiles(1) < TAPS * self.convolved().iter().product::<usize>()
+        POINTS * self.num_tiles(1) < TAPS * self.pooled_from().iter().product::<usize>()
     }
 
     /// Tiles that are transformed together: their points stay in the second-level cache, unless so few would have
@@ -98,8 +103,8 @@ impl Geometry {
     }
 }
 
-/// Numbers from the matrix of one point to that of the next: an odd count of cache lines, else what belongs to one place
-/// would compete for a few lines of the first-level cache.
+/// Numbers from the matrix of one point to that of the next: an odd count of cache lines, else what belongs to one
+/// place would compete for a few lines of the first-level cache.
 #[inline]
 pub(super) const fn point_len(rows: usize, columns: usize) -> usize {
     const LINE: usize = 16;
@@ -122,21 +127,14 @@ impl Place {
         (first, (geometry.height - self.y).min(AXIS), (geometry.width - self.x).min(AXIS))
     }
 
-    /// The outputs of the tile, without pooling.
+    /// The outputs that the tile makes.
     #[inline(always)]
-    pub(super) fn outputs(self, geometry: &Geometry) -> Part {
-        let [height, width] = [geometry.height - 2, geometry.width - 2];
-        let first = (self.image * height + self.y) * width + self.x;
-        Part { first, rows: (height - self.y).min(OUT), columns: (width - self.x).min(OUT), width }
-    }
-
-    /// The windows of the tile, with pooling.
-    #[inline(always)]
-    pub(super) fn windows(self, geometry: &Geometry) -> Part {
-        let [height, width] = geometry.convolved().map(|len| len / WINDOW);
-        let (y, x) = (self.y / WINDOW, self.x / WINDOW);
+    pub(super) fn part(self, geometry: &Geometry) -> Part {
+        let window = geometry.window();
+        let [_, height, width] = geometry.block.output_shape();
+        let (y, x) = (self.y / window, self.x / window);
         let first = (self.image * height + y) * width + x;
-        Part { first, rows: (height - y).min(OUT / WINDOW), columns: (width - x).min(OUT / WINDOW), width }
+        Part { first, rows: (height - y).min(OUT / window), columns: (width - x).min(OUT / window), width }
     }
 }
 
@@ -155,7 +153,7 @@ pub(super) struct Part {
 ///
 /// # Safety
 ///
-/// The tiles must be in `images`; `points` must have the room.
+/// The tiles must be in `images`; `points` must hold `POINTS` steps.
 #[inline(always)]
 pub(super) unsafe fn image_points<S: Simd>(
     s: S,
@@ -242,7 +240,7 @@ pub(super) unsafe fn outputs<S: Simd>(s: S, points: *const f32, step: usize) -> 
 ///
 /// # Safety
 ///
-/// The tiles must be in the outputs; `points` must have the room, `bias` a padded row.
+/// The tiles must be in the outputs; `points` must hold `POINTS` steps, `bias` a padded row.
 #[inline(always)]
 pub(super) unsafe fn gradient_points<S: Simd>(
     s: S,
@@ -256,7 +254,7 @@ pub(super) unsafe fn gradient_points<S: Simd>(
     let step = geometry.point_step(padded);
     let (zero, scale) = (s.splat(0.0), s.splat(outputs.scale));
     for (tile, place) in geometry.places(first, count).enumerate() {
-        let part = place.outputs(geometry);
+        let part = place.part(geometry);
         for channel in (0..padded).step_by(S::LANES) {
             let left = channels.saturating_sub(channel);
             // SAFETY: the caller promises the outputs; loads stop at the last channel.

@@ -18,7 +18,7 @@ pub(super) fn part_len(geometry: &Geometry) -> usize {
 pub(super) fn num_parts(geometry: &Geometry, batch: usize) -> usize {
     let parts = match part_len(geometry) {
         0..=65_536 => 16,
-        65_537..=262_144 => 8,
+        65_537..=524_288 => 8,
         _ => 4,
     };
     parts.min(batch)

@@ -25,7 +25,7 @@ struct List<'a> {
 
 /// Lists of all output channels, one after the other.
 pub(super) struct Lists<'a> {
-    /// As many as there are outputs, and one more.
+    /// At least as many as there are outputs, and one more.
     pub(super) pixels: &'a mut [u32],
     /// As many.
     pub(super) values: &'a mut [f32],
@@ -107,8 +107,8 @@ pub(super) unsafe fn list(
 ///
 /// # Safety
 ///
-/// All channels must be listed. Each pixel of a list must have its three rows of three pixels inside `images`; `channels` must be
-/// a multiple of the lanes.
+/// All channels must be listed. Each pixel of a list must have its three rows of three pixels inside `images`;
+/// `channels` must be a multiple of the lanes.
 #[inline(always)]
 pub(super) unsafe fn add_to_filters<S: Simd>(
     s: S,

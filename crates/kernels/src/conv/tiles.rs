@@ -1,5 +1,5 @@
-//! The inner loops of the forward pass: tiles of outputs that stay in registers from the bias to the
-//! dropout.
+//! The inner loops of the forward pass: tiles of outputs that stay in registers from the bias to the dropout, or that
+//! come from points.
 
 #![expect(
     clippy::inline_always,
@@ -12,7 +12,7 @@
 
 use super::forward::Task;
 use super::minimal::{OUT, POINTS};
-use super::points::{self, Place, Start, WINDOW};
+use super::points::{self, Part, Start, WINDOW};
 use super::{DEAD, Pool, SIDE};
 use crate::Activation;
 use crate::dropout::{Dropout, SampleKey};
@@ -88,9 +88,7 @@ impl Group<'_> {
     /// One block of columns. `C` is the number of channels where the compiler is to know it, else 0.
     #[inline(always)]
     unsafe fn block<S: Simd, const Q: usize, const C: usize>(&mut self, s: S, block: usize) {
-        self.sample = self.first_sample;
-        self.sample_end = self.task.geometry.units;
-        self.start_sample();
+        self.rewind();
         // SAFETY: as the caller promises.
         unsafe {
             match self.task.geometry.block.pool {
@@ -105,17 +103,15 @@ impl Group<'_> {
     unsafe fn transformed<S: Simd, const Q: usize>(&mut self, s: S) {
         let task = self.task;
         let geometry = &task.geometry;
-        let (channels, padded, room) = (geometry.channels, geometry.out_channels(), geometry.tiles_together());
+        let (channels, padded, together) = (geometry.channels, geometry.out_channels(), geometry.tiles_together());
         let (image_step, output_step) = (geometry.point_step(channels), geometry.point_step(padded));
         let weight_step = geometry.weights_len() / POINTS;
         let images = self.input.as_ptr();
         let image_points = self.work.as_mut_ptr();
-        self.sample = self.first_sample;
-        self.sample_end = geometry.units;
-        self.start_sample();
+        self.rewind();
         let tiles = geometry.num_tiles(self.units / geometry.units);
-        for first in (0..tiles).step_by(room) {
-            let count = room.min(tiles - first);
+        for first in (0..tiles).step_by(together) {
+            let count = together.min(tiles - first);
             // SAFETY: `run` has checked the lengths that these addresses follow from.
             unsafe {
                 let output_points = image_points.add(POINTS * image_step);
@@ -130,6 +126,7 @@ impl Group<'_> {
                     }
                 }
                 for (tile, place) in geometry.places(first, count).enumerate() {
+                    let part = place.part(geometry);
                     for channel in (0..geometry.block.out_channels).step_by(S::LANES) {
                         let mut values = points::outputs(s, output_points.add(tile * padded + channel), output_step);
                         let bias = s.load(task.bias.as_ptr().add(channel));
@@ -138,7 +135,7 @@ impl Group<'_> {
                                 values[row][column] = s.add(values[row][column], bias);
                             }
                         }
-                        self.finish_tile(s, channel, place, values);
+                        self.finish_tile(s, channel, part, values);
                     }
                 }
             }
@@ -147,42 +144,32 @@ impl Group<'_> {
 
     /// The outputs of a tile.
     #[inline(always)]
-    unsafe fn finish_tile<S: Simd>(&mut self, s: S, channel: usize, place: Place, values: [[S::F; OUT]; OUT]) {
-        let geometry = &self.task.geometry;
-        match geometry.block.pool {
-            Pool::None => {
-                let part = place.outputs(geometry);
-                for row in 0..OUT {
-                    for column in 0..OUT {
-                        if row < part.rows && column < part.columns {
-                            let unit = part.first + row * part.width + column;
-                            // SAFETY: as the caller promises.
-                            unsafe { self.finish_one(s, channel, unit, values[row][column], s.u_splat(0)) };
+    unsafe fn finish_tile<S: Simd>(&mut self, s: S, channel: usize, part: Part, values: [[S::F; OUT]; OUT]) {
+        let pool = self.task.geometry.block.pool;
+        for row in 0..OUT {
+            for column in 0..OUT {
+                if row < part.rows && column < part.columns {
+                    let (value, code) = match pool {
+                        Pool::None => (values[row][column], s.u_splat(0)),
+                        Pool::Max2 if row < OUT / WINDOW && column < OUT / WINDOW => {
+                            let (upper, left) = (WINDOW * row, WINDOW * column);
+                            let [above, below] = [values[upper], values[upper + 1]];
+                            largest(s, [above[left], above[left + 1], below[left], below[left + 1]])
                         }
-                    }
-                }
-            }
-            Pool::Max2 => {
-                let part = place.windows(geometry);
-                for row in 0..OUT / WINDOW {
-                    for column in 0..OUT / WINDOW {
-                        if row < part.rows && column < part.columns {
-                            let (mut best, mut index) = (values[WINDOW * row][WINDOW * column], s.u_splat(0));
-                            for position in 1..WINDOW * WINDOW {
-                                let value = values[WINDOW * row + position / 2][WINDOW * column + position % 2];
-                                let position = s.u_splat([0, 1, 2, 3][position]);
-                                index = s.u_select(s.gt(value, best), position, index);
-                                // `best` second: if it is not a number, it stays.
-                                best = s.max(value, best);
-                            }
-                            let unit = part.first + row * part.width + column;
-                            // SAFETY: as the caller promises.
-                            unsafe { self.finish_one(s, channel, unit, best, index) };
-                        }
-                    }
+                        Pool::Max2 => continue,
+                    };
+                    let unit = part.first + row * part.width + column;
+                    // SAFETY: as the caller promises.
+                    unsafe { self.finish_one(s, channel, unit, value, code) };
                 }
             }
         }
+    }
+
+    fn rewind(&mut self) {
+        self.sample = self.first_sample;
+        self.sample_end = self.task.geometry.units;
+        self.start_sample();
     }
 
     fn start_sample(&mut self) {
@@ -252,17 +239,10 @@ impl Group<'_> {
         unsafe {
             let tile = self.convolve::<S, P, Q, C>(s, block, 4 * unit);
             for window in 0..P / 4 {
-                let mut best = tile[4 * window];
-                let mut index = [s.u_splat(0); Q];
-                for position in 1..4 {
-                    for q in 0..Q {
-                        let value = tile[4 * window + position][q];
-                        let better = s.gt(value, best[q]);
-                        // `best` second: if it is not a number, it stays.
-                        best[q] = s.max(value, best[q]);
-                        let position = s.u_splat([0, 1, 2, 3][position]);
-                        index[q] = s.u_select(better, position, index[q]);
-                    }
+                let (mut best, mut index) = (tile[4 * window], [s.u_splat(0); Q]);
+                for q in 0..Q {
+                    let at = |position: usize| tile[4 * window + position][q];
+                    (best[q], index[q]) = largest(s, [at(0), at(1), at(2), at(3)]);
                 }
                 self.finish::<S, Q>(s, block, unit + window, best, index);
             }
@@ -360,4 +340,17 @@ impl Group<'_> {
             }
         }
     }
+}
+
+/// The largest of a window's four values and which one it is, of equals the first.
+#[inline(always)]
+fn largest<S: Simd>(s: S, values: [S::F; 4]) -> (S::F, S::U) {
+    let (mut best, mut index) = (values[0], s.u_splat(0));
+    for position in 1..4 {
+        let value = values[position];
+        index = s.u_select(s.gt(value, best), s.u_splat([0, 1, 2, 3][position]), index);
+        // `best` second: if it is not a number, it stays.
+        best = s.max(value, best);
+    }
+    (best, index)
 }

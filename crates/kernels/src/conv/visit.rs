@@ -21,8 +21,8 @@ pub(super) struct Group<'a> {
     /// Channels last, bordered.
     pub(super) input: &'a [f32],
     pub(super) outputs: Outputs<'a>,
-    /// Gradients at the convolution, without pooling.
-    pub(super) masked: &'a mut [f32],
+    /// Room for the points of tiles, or for the gradients at the convolution without pooling.
+    pub(super) work: &'a mut [f32],
     /// Room for the gradients that are not zero, with pooling.
     pub(super) lists: Lists<'a>,
     pub(super) sums: &'a mut [f32],
@@ -49,13 +49,13 @@ impl Kernel for Group<'_> {
             assert!(self.task.filters.len() == geometry.filters_len());
         }
         if geometry.transforms_backward() {
-            assert!(self.masked.len() == geometry.backward_work_len());
+            assert!(self.work.len() == geometry.backward_work_len());
             // SAFETY: the lengths are right.
             return unsafe { self.transformed(s, images) };
         }
         assert!(self.task.pixels.len() >= units * geometry.unit_pixels);
         if geometry.block.pool == Pool::None {
-            assert!(self.masked.len() == units * geometry.out_channels());
+            assert!(self.work.len() == units * geometry.out_channels());
             // SAFETY: the lengths are right.
             return unsafe { self.all_channels(s, units) };
         }
@@ -91,29 +91,29 @@ impl Group<'_> {
         // SAFETY: as the caller promises.
         unsafe {
             match (self.task.geometry.columns == S::LANES, self.task.geometry.grad_columns() == S::LANES) {
-                (true, true) => self.points::<S, 1, 1>(s, images),
-                (true, false) => self.points::<S, 1, 2>(s, images),
-                (false, true) => self.points::<S, 2, 1>(s, images),
-                (false, false) => self.points::<S, 2, 2>(s, images),
+                (true, true) => self.by_points::<S, 1, 1>(s, images),
+                (true, false) => self.by_points::<S, 1, 2>(s, images),
+                (false, true) => self.by_points::<S, 2, 1>(s, images),
+                (false, false) => self.by_points::<S, 2, 2>(s, images),
             }
         }
     }
 
     /// The same with `Q` vectors of output channels, and `R` of input channels, in a block of columns.
     #[inline(always)]
-    unsafe fn points<S: Simd, const Q: usize, const R: usize>(&mut self, s: S, images: usize) {
+    unsafe fn by_points<S: Simd, const Q: usize, const R: usize>(&mut self, s: S, images: usize) {
         let geometry = &self.task.geometry;
-        let (channels, padded, room) = (geometry.channels, geometry.out_channels(), geometry.tiles_together());
+        let (channels, padded, together) = (geometry.channels, geometry.out_channels(), geometry.tiles_together());
         let (image_step, gradient_step) = (geometry.point_step(channels), geometry.point_step(padded));
         let (sum_step, filter_step) = (geometry.sums_len() / POINTS, geometry.filters_len() / POINTS);
         let (outputs, filters) = (self.outputs, self.task.filters.as_ptr());
         let (out_channels, input) = (geometry.block.out_channels, self.input.as_ptr());
         let sums = self.sums.as_mut_ptr();
-        let image_points = self.masked.as_mut_ptr();
+        let image_points = self.work.as_mut_ptr();
         let grad_images = self.grad_images.as_mut().map(|images| images.as_mut_ptr());
         let tiles = geometry.num_tiles(images);
-        for first in (0..tiles).step_by(room) {
-            let count = room.min(tiles - first);
+        for first in (0..tiles).step_by(together) {
+            let count = together.min(tiles - first);
             let start = if first == 0 { self.start } else { Start::Result };
             // SAFETY: `run` has checked the lengths that these addresses follow from.
             unsafe {
@@ -158,9 +158,9 @@ impl Group<'_> {
         unsafe {
             let filters = self.sums.as_mut_ptr();
             let bias = filters.add(geometry.sums_len());
-            full::mask(s, geometry, self.outputs, self.masked.as_mut_ptr(), bias);
+            full::mask(s, geometry, self.outputs, self.work.as_mut_ptr(), bias);
             let pixels = self.task.pixels.get_unchecked(..units);
-            let masked = Masked { gradients: self.masked.as_ptr(), pixels };
+            let masked = Masked { gradients: self.work.as_ptr(), pixels };
             full::add_to_filters(s, geometry, masked, self.input.as_ptr(), filters);
             if let Some(grad_images) = &mut self.grad_images {
                 let filters = self.task.filters.as_ptr();

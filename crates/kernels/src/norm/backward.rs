@@ -128,8 +128,8 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// Calls `visit` with each vector of numbers that an output may come from: which one of the `K` vectors from channel
-    /// `first` on it belongs to, where it is, and the gradient that lives there, zero in the other lanes.
+    /// Calls `visit` with each vector of numbers that an output may come from: which one of the `K` vectors from
+    /// channel `first` on it belongs to, where it is, and the gradient that lives there, zero in the other lanes.
     #[inline(always)]
     fn each<S: Simd, const K: usize>(&self, s: S, first: usize, mut visit: impl FnMut(usize, usize, S::F)) {
         let (block, channels) = (self.block, self.block.channels);

@@ -123,14 +123,18 @@ impl Conv<'_> {
         outputs
     }
 
-    /// The code of every output must be what the output says, but that sums which differ by no more than `slack` may
-    /// be taken for equal. If there is none, the first of equal sums counts.
-    pub(crate) fn check_codes(&self, codes: &[u8], slack: f64) {
+    /// The code of every output must be what the output and its sums say, but that sums which differ by no more than
+    /// `slack` may be taken for equal. If there is none, the first of equal sums counts.
+    pub(crate) fn check_codes(&self, output: &[f32], codes: &[u8], slack: f64) {
         let b = &self.block;
         self.for_each_output(|n, at, parts| {
             let sums: Vec<f64> = parts.iter().map(|&part| self.convolved(n, part).value).collect();
             let best = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let code = codes[index(Layout::ChannelsLast, b.output_shape(), n, at)];
+            if b.activation == Activation::Relu {
+                let output = output[index(b.output_layout, b.output_shape(), n, at)];
+                assert!((code == DEAD) == (output == 0.0), "{at:?}: code {code} of the output {output}");
+            }
             if code == DEAD {
                 let stopped = b.activation == Activation::Relu && best <= slack;
                 assert!(stopped || self.kept(n, at) == 0.0, "{at:?} is dead at {best}");

@@ -173,8 +173,7 @@ impl DenseBlock {
         if is_known { self.fused(x) } else { self.finish(self.linear.forward(x)) }
     }
 
-    /// Two kernels at most where the activation is a ReLU, as in a convolution's block; else the dense layer and the
-    /// batch norm alone.
+    /// Two kernels at most where the activation is a ReLU, as in a convolution's block; else the dense layer alone.
     fn fused(&self, x: Tensor<2>) -> Tensor<2> {
         let dropout = Some(&self.dropout);
         match (self.activation, self.placement, &self.norm) {
@@ -186,10 +185,10 @@ impl DenseBlock {
                 let x = fused::dense(&self.linear, Function::Relu, None, x);
                 fused::Norm { dropout, ..fused::Norm::of_units(norm) }.units(x)
             }
-            (Activation::Relu, ..) => {
-                let x = fused::dense(&self.linear, Function::Relu, dropout, x);
-                self.normalize(BatchNormPlacement::AfterDropout, x)
+            (Activation::Relu, BatchNormPlacement::AfterDropout, Some(norm)) => {
+                fused::Norm::of_units(norm).units(fused::dense(&self.linear, Function::Relu, dropout, x))
             }
+            (Activation::Relu, ..) => fused::dense(&self.linear, Function::Relu, dropout, x),
             _ => self.finish(fused::dense(&self.linear, Function::Identity, None, x)),
         }
     }
@@ -228,12 +227,7 @@ impl DenseBlock {
     }
 
     fn normalize(&self, here: BatchNormPlacement, x: Tensor<2>) -> Tensor<2> {
-        match &self.norm {
-            Some(norm) if self.placement == here && self.kernels.cover(&x.device()) => {
-                fused::Norm::of_units(norm).units(x)
-            }
-            norm => normalize(norm.as_ref(), self.placement, here, x),
-        }
+        normalize(self.norm.as_ref(), self.placement, here, x)
     }
 
     /// The tensors that the block holds, with the names they are stored under.

@@ -9,7 +9,7 @@ use crate::{backend::Backend, experiment::Experiment, provenance, run_dir::hexad
 
 /// Version of the code that turns images into features. Raise it with any change that changes their bytes:
 /// in resizing, normalising, the kernels, or the layout of a chunk.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What features depend on.
 pub(super) struct Dependencies<'a> {
