@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use models::ModelConfig;
 use serde_json::Value;
 
 use crate::{
@@ -156,7 +157,8 @@ fn has_pictures(references: &Path, experiment: &str, except: &str) -> bool {
         .any(|name| name != except && seed(&name).is_some() && references.join(&name).join("plots").is_dir())
 }
 
-/// The configuration without the folder that its data were in: their name and their hashes say more elsewhere.
+/// The configuration without the folders that its data and the weights of its base were in: their names and their hashes
+/// say more elsewhere.
 fn portable_config(path: &Path) -> Result<String, Error> {
     if let Some(xor) = experiment::load_xor(path, &Overrides::default())? {
         return Ok(xor.to_toml());
@@ -164,6 +166,9 @@ fn portable_config(path: &Path) -> Result<String, Error> {
     let mut resolved = experiment::load(path, &Overrides::default())?;
     if resolved.experiment.data.name.is_some() {
         resolved.experiment.data.dir = None;
+    }
+    if let ModelConfig::Transfer(transfer) = &mut resolved.experiment.model {
+        transfer.weights = portable_word(&transfer.weights);
     }
     Ok(resolved.to_toml())
 }
@@ -211,5 +216,20 @@ mod tests {
         ] {
             assert_eq!(portable_text(text), expected);
         }
+    }
+
+    #[test]
+    fn a_kept_configuration_names_no_folder_of_this_machine() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("run.toml");
+        let tables = "name = 'a'\n[data]\nname = 'fashion-mnist'\ndir = '/home/me/images'\nresize = [64, 64]\nnormalize = { \
+                      kind = 'imagenet', convention = 'torchvision', pixels = 'bytes' }\n[model]\nkind = 'transfer'\nbase = \
+                      'vgg16'\nweights = '/home/me/weights/vgg16.safetensors'\n[optimizer]\nkind = 'adam'\n\
+                      [training]\nepochs = 1\nbatch_size = 4\n";
+        fs::write(&path, tables).expect("writable");
+        let kept = portable_config(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert!(kept.contains("weights = \"…/vgg16.safetensors\"") && !kept.contains("/home"), "{kept}");
+        fs::write(&path, &kept).expect("writable");
+        assert_eq!(portable_config(&path).expect("it can be read again"), kept);
     }
 }
