@@ -18,6 +18,7 @@ pub mod burn_ext;
 pub mod conv;
 pub mod dense;
 pub mod dropout;
+mod groups;
 mod isa;
 pub mod loss;
 pub mod norm;

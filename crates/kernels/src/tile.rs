@@ -1,4 +1,4 @@
-//! The inner loop of every product here: a tile of the result stays in registers.
+//! Products of matrices: a tile of the result stays in registers.
 
 #![expect(
     clippy::inline_always,
@@ -10,6 +10,31 @@
 )]
 
 use crate::simd::Simd;
+
+/// Does some work with the most rows that fit into the registers and are left; `$rows` is how many, as a constant.
+macro_rules! by_rows {
+    ($simd:ty, $left:expr, $rows:ident => $work:expr) => {
+        match $left {
+            12.. if <$simd>::WIDE => {
+                const $rows: usize = 12;
+                $work
+            }
+            6.. => {
+                const $rows: usize = 6;
+                $work
+            }
+            3.. => {
+                const $rows: usize = 3;
+                $work
+            }
+            _ => {
+                const $rows: usize = 1;
+                $work
+            }
+        }
+    };
+}
+pub(crate) use by_rows;
 
 /// Rows of a tile, each of `Q` vectors.
 pub(crate) type Tile<S, const P: usize, const Q: usize> = [[<S as Simd>::F; Q]; P];
@@ -91,4 +116,62 @@ pub(crate) unsafe fn store<S: Simd, const P: usize, const Q: usize>(
             }
         }
     }
+}
+
+/// What the sums of a product start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Zero; what the result held is ignored.
+    Zero,
+    /// What the result holds.
+    Result,
+}
+
+/// One block of `Q` vectors of columns of a product: `result[r][c] (+)= Σ left[r · row_step + i · term_step] ·
+/// right[i · right_step + c]` over `i` in `0..terms`. The first `columns` are written.
+///
+/// # Safety
+///
+/// All of those addresses must be readable, and the result writable; whole vectors of it, if the sums start from it.
+#[inline(always)]
+pub(crate) unsafe fn multiply<S: Simd, const Q: usize>(
+    s: S,
+    (rows, terms): (usize, usize),
+    (left, row_step, term_step): (*const f32, usize, usize),
+    right: (*const f32, usize),
+    (result, result_step, columns): (*mut f32, usize, usize),
+    start: Start,
+) {
+    let mut row = 0;
+    while row < rows {
+        let left = (left.wrapping_add(row * row_step), row_step, term_step);
+        let result = (result.wrapping_add(row * result_step), result_step, columns);
+        // SAFETY: no tile has more rows than are left; the caller promises the addresses.
+        row += unsafe { by_rows!(S, rows - row, P => multiply_rows::<S, P, Q>(s, terms, left, right, result, start)) };
+    }
+}
+
+#[inline(always)]
+unsafe fn multiply_rows<S: Simd, const P: usize, const Q: usize>(
+    s: S,
+    terms: usize,
+    (left, row_step, term_step): (*const f32, usize, usize),
+    right: (*const f32, usize),
+    (result, result_step, columns): (*mut f32, usize, usize),
+    start: Start,
+) -> usize {
+    // SAFETY: the caller promises `P` rows.
+    unsafe {
+        let mut sums = match start {
+            Start::Zero => [[s.splat(0.0); Q]; P],
+            Start::Result => load::<S, P, Q>(s, result, result_step),
+        };
+        let mut rows = [left; P];
+        for p in 0..P {
+            rows[p] = left.wrapping_add(p * row_step);
+        }
+        accumulate::<S, P, Q>(s, &mut sums, terms, (rows, term_step), right);
+        store::<S, P, Q>(s, &sums, result, result_step, columns);
+    }
+    P
 }

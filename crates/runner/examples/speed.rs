@@ -16,10 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use data::LocateOptions;
+use data::{DataFiles, LocateOptions};
 use kernels::{Activation, Isa, Workspace, dense, profile};
 use runner::{
-    backend,
+    backend::{self, Backend},
     error::Error,
     evaluate::evaluate,
     experiment::{self, Augmentation, Experiment, Overrides, Phase},
@@ -147,10 +147,16 @@ fn peak_bytes() -> Option<u64> {
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| 1024 * kilobytes)
 }
 
-fn training(experiment: &Experiment, what: &str) -> Result<(), Error> {
+/// What every measurement of an experiment needs.
+fn opened(experiment: &Experiment) -> Result<(Backend, DataFiles, TrainingData), Error> {
     let backend = backend::select(experiment.training.backend)?;
     let files = pipeline::locate(&experiment.data, LocateOptions::default())?;
     let data = TrainingData::load(&files, &experiment.data)?;
+    Ok((backend, files, data))
+}
+
+fn training(experiment: &Experiment, what: &str) -> Result<(), Error> {
+    let (backend, _, data) = opened(experiment)?;
     let loaders: Vec<PhaseLoaders> =
         data.loaders(experiment).into_iter().map(|loaders| PhaseLoaders { valid: None, ..loaders }).collect();
     let model = experiment
@@ -179,9 +185,7 @@ fn training(experiment: &Experiment, what: &str) -> Result<(), Error> {
 
 /// Training images as the loop gets them, with nobody to train.
 fn loading(experiment: &Experiment) -> Result<(), Error> {
-    let backend = backend::select(experiment.training.backend)?;
-    let files = pipeline::locate(&experiment.data, LocateOptions::default())?;
-    let data = TrainingData::load(&files, &experiment.data)?;
+    let (backend, _, data) = opened(experiment)?;
     let loaders = data.loaders(experiment);
     let Some(mut stopwatch) = Stopwatch::new() else { return Ok(()) };
     for epoch in 1.. {
@@ -194,9 +198,7 @@ fn loading(experiment: &Experiment) -> Result<(), Error> {
 }
 
 fn inference(experiment: &Experiment) -> Result<(), Error> {
-    let backend = backend::select(experiment.training.backend)?;
-    let files = pipeline::locate(&experiment.data, LocateOptions::default())?;
-    let data = TrainingData::load(&files, &experiment.data)?;
+    let (backend, files, data) = opened(experiment)?;
     let (test, loader) = pipeline::test_data(&files, experiment, &data)?;
     let model = experiment
         .model

@@ -3,7 +3,6 @@
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use super::points::Start;
 use super::reduce::{add_parts, num_parts, part_len};
 use super::sparse::{self, Lists, Outputs};
 use super::visit::Group;
@@ -11,6 +10,7 @@ use super::{ConvBlock, Pool, filters, full, layout};
 use crate::check_len;
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa};
+use crate::tile::Start;
 use crate::transpose::transpose;
 use crate::workspace::{Scratch, Workspace};
 
@@ -84,10 +84,11 @@ impl ConvBlock {
         } else {
             &[]
         };
-        let together = geometry.images_backward(match self.pool {
+        let cache_bytes = match self.pool {
             Pool::None => CACHE_BYTES_2,
             Pool::Max2 => CACHE_BYTES_1,
-        });
+        };
+        let together = geometry.images_together(cache_bytes, geometry.transforms_backward());
         if !geometry.transforms_backward() {
             geometry.pixels(together, &mut workspace.offsets);
         }

@@ -7,6 +7,7 @@ use super::tiles::Group;
 use super::{ConvBlock, TAPS, filters, layout};
 use crate::check_len;
 use crate::dropout::Dropout;
+use crate::groups::for_each_group;
 use crate::isa::{self, Isa};
 use crate::transpose::transpose;
 use crate::workspace::{Scratch, Workspace};
@@ -48,18 +49,8 @@ impl ConvBlock {
     pub fn forward(&self, isa: Isa, slices: Forward<'_>, workspace: &mut Workspace) {
         let Forward { input, weight, bias, dropout, output, codes } = slices;
         let geometry = Geometry::new(self, isa);
-        let (input_len, output_len) = (self.input_len(), self.output_len());
-        let batch = input.len() / input_len;
-        check_len("input", input.len(), batch * input_len);
-        check_len("weight", weight.len(), self.weight_len());
-        check_len("bias", bias.len(), self.out_channels);
-        check_len("output", output.len(), batch * output_len);
-        if let Some(codes) = &codes {
-            check_len("codes", codes.len(), batch * output_len);
-        }
-
-        let task = Task::new(geometry, isa, weight, bias, dropout, workspace);
-        task.forward(isa, input, output, codes);
+        arrange(&geometry, isa, weight, bias, workspace);
+        Task::of(geometry, dropout, workspace).forward(isa, input, output, codes);
     }
 
     /// Brings weights into the order that the kernels read, once for many batches.
@@ -74,11 +65,9 @@ impl ConvBlock {
     /// If a length does not match the shapes.
     #[must_use]
     pub fn prepare(&self, isa: Isa, weight: &[f32], bias: &[f32]) -> Prepared {
-        check_len("weight", weight.len(), self.weight_len());
-        check_len("bias", bias.len(), self.out_channels);
         let geometry = Geometry::new(self, isa);
         let mut workspace = Workspace::new();
-        Task::new(geometry, isa, weight, bias, None, &mut workspace);
+        arrange(&geometry, isa, weight, bias, &mut workspace);
         Prepared { geometry, isa, workspace }
     }
 }
@@ -108,12 +97,31 @@ impl Prepared {
     ///
     /// If a length does not match the shapes.
     pub fn forward(&self, input: &[f32], output: &mut [f32]) {
-        let block = self.block();
-        let batch = input.len() / block.input_len();
-        check_len("input", input.len(), batch * block.input_len());
-        check_len("output", output.len(), batch * block.output_len());
         Task::of(self.geometry, None, &self.workspace).forward(self.isa, input, output, None);
     }
+}
+
+/// Brings weights, biases and the positions of pixels into a workspace, as the kernels read them.
+fn arrange(geometry: &Geometry, isa: Isa, weight: &[f32], bias: &[f32], workspace: &mut Workspace) {
+    check_len("weight", weight.len(), geometry.block.weight_len());
+    check_len("bias", bias.len(), geometry.block.out_channels);
+    let packed = workspace.weights.floats(geometry.weights_len());
+    if geometry.transforms_forward() {
+        filters::pack_weights(geometry, isa, weight, packed);
+    } else {
+        pack_weights(geometry, weight, packed);
+        geometry.pixels(images_together(geometry), &mut workspace.offsets);
+        for pixel in &mut workspace.offsets {
+            *pixel *= u32::try_from(geometry.channels).expect("channels are few");
+        }
+    }
+    let padded_bias = workspace.bias.zeros(geometry.out_channels());
+    padded_bias[..bias.len()].copy_from_slice(bias);
+}
+
+/// Images that are worked on together at most.
+fn images_together(geometry: &Geometry) -> usize {
+    geometry.images_together(CACHE_BYTES, geometry.transforms_forward())
 }
 
 /// Orders weights as `[blocks of columns][kernel row][kernel column][in channel][column]`, zeros where
@@ -146,31 +154,7 @@ pub(super) struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
-    /// Fills the workspace with what the kernels read.
-    fn new(
-        geometry: Geometry,
-        isa: Isa,
-        weight: &[f32],
-        bias: &[f32],
-        dropout: Option<Dropout>,
-        workspace: &'a mut Workspace,
-    ) -> Self {
-        let packed = workspace.weights.floats(geometry.weights_len());
-        if geometry.transforms_forward() {
-            filters::pack_weights(&geometry, isa, weight, packed);
-        } else {
-            pack_weights(&geometry, weight, packed);
-            geometry.pixels(geometry.images_forward(CACHE_BYTES), &mut workspace.offsets);
-            for pixel in &mut workspace.offsets {
-                *pixel *= u32::try_from(geometry.channels).expect("channels are few");
-            }
-        }
-        let padded_bias = workspace.bias.zeros(geometry.out_channels());
-        padded_bias[..bias.len()].copy_from_slice(bias);
-        Self::of(geometry, dropout, workspace)
-    }
-
-    /// The same, of a workspace that is filled.
+    /// A task with the weights and biases that were [arranged](arrange) in a workspace.
     fn of(geometry: Geometry, dropout: Option<Dropout>, workspace: &'a Workspace) -> Self {
         Self {
             geometry,
@@ -183,22 +167,20 @@ impl<'a> Task<'a> {
 
     /// A few images at a time, which is nothing that a result depends on.
     fn forward(&self, isa: Isa, input: &[f32], output: &mut [f32], codes: Option<&mut [u8]>) {
-        let block = &self.geometry.block;
-        let (input_len, output_len) = (block.input_len(), block.output_len());
-        let shares = 2 * rayon::current_num_threads();
-        let share = (input.len() / input_len).div_ceil(shares).max(1);
-        let together = self.geometry.images_forward(CACHE_BYTES).min(share);
-        let work = |index: usize, input: &[f32], output: &mut [f32], codes: Option<&mut [u8]>| {
-            Scratch::with(|scratch| self.run(isa, scratch, index * together, input, output, codes));
-        };
-        let pairs = input.par_chunks(together * input_len).zip(output.par_chunks_mut(together * output_len));
-        match codes {
-            None => pairs.enumerate().for_each(|(i, (input, output))| work(i, input, output, None)),
-            Some(codes) => pairs
-                .zip(codes.par_chunks_mut(together * output_len))
-                .enumerate()
-                .for_each(|(i, ((input, output), codes))| work(i, input, output, Some(codes))),
+        let geometry = &self.geometry;
+        let (input_len, output_len) = (geometry.block.input_len(), geometry.block.output_len());
+        let batch = input.len() / input_len;
+        check_len("input", input.len(), batch * input_len);
+        check_len("output", output.len(), batch * output_len);
+        if let Some(codes) = &codes {
+            check_len("codes", codes.len(), batch * output_len);
         }
+        let share = batch.div_ceil(2 * rayon::current_num_threads()).max(1);
+        let together = images_together(geometry).min(share);
+        let (input, output) = ((input, input_len), (output, output_len));
+        for_each_group(together, input, output, codes, |first_sample, input, output, codes| {
+            Scratch::with(|scratch| self.run(isa, scratch, first_sample, input, output, codes));
+        });
     }
 
     fn run(

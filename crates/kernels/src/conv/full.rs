@@ -16,7 +16,7 @@ use super::geometry::Geometry;
 use super::sparse::Outputs;
 use super::{SIDE, TAPS};
 use crate::simd::Simd;
-use crate::tile;
+use crate::tile::{self, by_rows};
 
 /// Writes the gradients at the convolution as `[units][out_channels]`, rows as long as whole tiles, and
 /// adds them to the biases' gradients.
@@ -100,12 +100,7 @@ unsafe fn filter_rows<S: Simd, const Q: usize>(
         // SAFETY: no tile has more rows than are left.
         row += unsafe {
             let (images, filters) = (images.add(row), filters.add(row * geometry.out_channels()));
-            match rows - row {
-                12.. if S::WIDE => filter_tile::<S, 12, Q>(s, geometry, masked, images, filters),
-                6.. => filter_tile::<S, 6, Q>(s, geometry, masked, images, filters),
-                3.. => filter_tile::<S, 3, Q>(s, geometry, masked, images, filters),
-                _ => filter_tile::<S, 1, Q>(s, geometry, masked, images, filters),
-            }
+            by_rows!(S, rows - row, P => filter_tile::<S, P, Q>(s, geometry, masked, images, filters))
         };
     }
 }
@@ -203,12 +198,7 @@ unsafe fn image_rows<S: Simd, const Q: usize>(
     while unit < units {
         // SAFETY: no tile has more rows than there are outputs left.
         unit += unsafe {
-            match units - unit {
-                12.. if S::WIDE => image_tile::<S, 12, Q>(s, geometry, masked, unit, filters, grad_images),
-                6.. => image_tile::<S, 6, Q>(s, geometry, masked, unit, filters, grad_images),
-                3.. => image_tile::<S, 3, Q>(s, geometry, masked, unit, filters, grad_images),
-                _ => image_tile::<S, 1, Q>(s, geometry, masked, unit, filters, grad_images),
-            }
+            by_rows!(S, units - unit, P => image_tile::<S, P, Q>(s, geometry, masked, unit, filters, grad_images))
         };
     }
 }

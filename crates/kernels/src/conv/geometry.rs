@@ -160,21 +160,10 @@ impl Geometry {
     }
 
     /// Images that are worked on together: as many as stay in the nearer caches, so that weights are read
-    /// once for all of them.
-    pub(super) fn images_together(&self, cache_bytes: usize) -> usize {
-        (cache_bytes / (4 * self.image_len())).clamp(1, 8)
-    }
-
-    /// Images that the forward pass works on together.
-    pub(super) fn images_forward(&self, cache_bytes: usize) -> usize {
-        let cached = self.images_together(cache_bytes);
-        if self.transforms_forward() { cached.max(self.images_of_tiles()) } else { cached }
-    }
-
-    /// Images that the backward pass works on together.
-    pub(super) fn images_backward(&self, cache_bytes: usize) -> usize {
-        let cached = self.images_together(cache_bytes);
-        if self.transforms_backward() { cached.max(self.images_of_tiles()) } else { cached }
+    /// once for all of them; by way of points, at least as many as have the tiles that are transformed together.
+    pub(super) fn images_together(&self, cache_bytes: usize, by_points: bool) -> usize {
+        let cached = (cache_bytes / (4 * self.image_len())).clamp(1, 8);
+        if by_points { cached.max(self.tiles_together().div_ceil(self.num_tiles(1))) } else { cached }
     }
 
     /// For `images` images, the pixel at the upper left of each output's part of the (bordered) image;

@@ -15,7 +15,6 @@ use super::minimal::{self, AXIS, OUT, POINTS};
 use super::sparse::Outputs;
 use super::{DEAD, Pool, TAPS};
 use crate::simd::Simd;
-use crate::tile;
 
 /// The side of pooling's windows.
 pub(super) const WINDOW: usize = 2;
@@ -59,11 +58,6 @@ impl Geometry {
         let balanced = inputs * outputs / (inputs + outputs);
         // A multiple of every number of rows in registers.
         (cached.max(balanced) / 12 * 12).clamp(12, 96)
-    }
-
-    /// Images that have so many tiles.
-    pub(super) fn images_of_tiles(&self) -> usize {
-        self.tiles_together().div_ceil(self.num_tiles(1))
     }
 
     /// Numbers from a point of the tiles to the next.
@@ -341,67 +335,4 @@ pub(super) unsafe fn add_to_images<S: Simd>(
             }
         }
     }
-}
-
-/// What the sums of a product start from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
-    Zero,
-    Result,
-}
-
-/// One block of `Q` vectors of columns of a product: `result[r][c] (+)= Σ left[r · row_step + i · term_step] ·
-/// right[i · right_step + c]` over `i` in `0..terms`.
-///
-/// # Safety
-///
-/// All of those addresses must be readable, and the result writable.
-#[inline(always)]
-pub(super) unsafe fn multiply<S: Simd, const Q: usize>(
-    s: S,
-    (rows, terms): (usize, usize),
-    (left, row_step, term_step): (*const f32, usize, usize),
-    right: (*const f32, usize),
-    (result, result_step): (*mut f32, usize),
-    start: Start,
-) {
-    let mut row = 0;
-    while row < rows {
-        // SAFETY: no tile has more rows than are left; the caller promises the addresses.
-        row += unsafe {
-            let left = (left.add(row * row_step), row_step, term_step);
-            let result = (result.add(row * result_step), result_step);
-            match rows - row {
-                12.. if S::WIDE => multiply_rows::<S, 12, Q>(s, terms, left, right, result, start),
-                6.. => multiply_rows::<S, 6, Q>(s, terms, left, right, result, start),
-                3.. => multiply_rows::<S, 3, Q>(s, terms, left, right, result, start),
-                _ => multiply_rows::<S, 1, Q>(s, terms, left, right, result, start),
-            }
-        };
-    }
-}
-
-#[inline(always)]
-unsafe fn multiply_rows<S: Simd, const P: usize, const Q: usize>(
-    s: S,
-    terms: usize,
-    (left, row_step, term_step): (*const f32, usize, usize),
-    right: (*const f32, usize),
-    (result, result_step): (*mut f32, usize),
-    start: Start,
-) -> usize {
-    // SAFETY: the caller promises `P` rows.
-    unsafe {
-        let mut sums = match start {
-            Start::Zero => [[s.splat(0.0); Q]; P],
-            Start::Result => tile::load::<S, P, Q>(s, result, result_step),
-        };
-        let mut rows = [left; P];
-        for (p, row) in rows.iter_mut().enumerate() {
-            *row = row.add(p * row_step);
-        }
-        tile::accumulate::<S, P, Q>(s, &mut sums, terms, (rows, term_step), right);
-        tile::store::<S, P, Q>(s, &sums, result, result_step, Q * S::LANES);
-    }
-    P
 }

@@ -12,13 +12,13 @@
 
 use super::forward::Task;
 use super::minimal::{OUT, POINTS};
-use super::points::{self, Part, Start, WINDOW};
+use super::points::{self, Part, WINDOW};
 use super::{DEAD, Pool, SIDE};
 use crate::Activation;
 use crate::dropout::{Dropout, SampleKey};
 use crate::isa::Kernel;
 use crate::simd::Simd;
-use crate::tile::{Tile, accumulate};
+use crate::tile::{self, Start, Tile, accumulate, by_rows};
 
 /// A few images whose every output is computed by one thread.
 pub(super) struct Group<'a> {
@@ -121,8 +121,8 @@ impl Group<'_> {
                         let left = (image_points.add(point * image_step).cast_const(), channels, 1);
                         let right = task.weights.as_ptr().add(point * weight_step + column * channels);
                         let result = output_points.add(point * output_step + column);
-                        let right = (right, geometry.columns);
-                        points::multiply::<S, Q>(s, (count, channels), left, right, (result, padded), Start::Zero);
+                        let (right, result) = ((right, geometry.columns), (result, padded, geometry.columns));
+                        tile::multiply::<S, Q>(s, (count, channels), left, right, result, Start::Zero);
                     }
                 }
                 for (tile, place) in geometry.places(first, count).enumerate() {
@@ -181,16 +181,8 @@ impl Group<'_> {
     unsafe fn pixels<S: Simd, const Q: usize, const C: usize>(&mut self, s: S, block: usize) {
         let mut unit = 0;
         while unit < self.units {
-            let left = self.units - unit;
             // SAFETY: no tile has more rows than outputs are left.
-            unit += unsafe {
-                match left {
-                    12.. if S::WIDE => self.pixel_tile::<S, 12, Q, C>(s, block, unit),
-                    6.. => self.pixel_tile::<S, 6, Q, C>(s, block, unit),
-                    3.. => self.pixel_tile::<S, 3, Q, C>(s, block, unit),
-                    _ => self.pixel_tile::<S, 1, Q, C>(s, block, unit),
-                }
-            };
+            unit += unsafe { by_rows!(S, self.units - unit, P => self.pixel_tile::<S, P, Q, C>(s, block, unit)) };
         }
     }
 

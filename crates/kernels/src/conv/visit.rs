@@ -8,12 +8,12 @@
 use super::backward::Task;
 use super::full::Masked;
 use super::minimal::POINTS;
-use super::points::{self, Start};
 use super::reduce::part_len;
 use super::sparse::{Lists, Outputs};
-use super::{Pool, full, sparse};
+use super::{Pool, full, points, sparse};
 use crate::isa::Kernel;
 use crate::simd::Simd;
+use crate::tile::{self, Start};
 
 /// A few images of a part.
 pub(super) struct Group<'a> {
@@ -128,9 +128,9 @@ impl Group<'_> {
                     let gradient_points = gradient_points.add(point * gradient_step).cast_const();
                     for column in (0..padded).step_by(geometry.columns) {
                         let right = (gradient_points.add(column), padded);
-                        let sums = (sums.add(point * sum_step + column), padded);
+                        let sums = (sums.add(point * sum_step + column), padded, geometry.columns);
                         let left = (image_points, 1, channels);
-                        points::multiply::<S, Q>(s, (channels, count), left, right, sums, start);
+                        tile::multiply::<S, Q>(s, (channels, count), left, right, sums, start);
                     }
                     if grad_images.is_none() {
                         continue;
@@ -138,9 +138,9 @@ impl Group<'_> {
                     let columns = geometry.grad_columns();
                     for column in (0..channels).step_by(columns) {
                         let right = (filters.add(point * filter_step + column * out_channels), columns);
-                        let result = (grad_image_points.add(point * image_step + column), channels);
+                        let result = (grad_image_points.add(point * image_step + column), channels, columns);
                         let left = (gradient_points, padded, 1);
-                        points::multiply::<S, R>(s, (count, out_channels), left, right, result, Start::Zero);
+                        tile::multiply::<S, R>(s, (count, out_channels), left, right, result, Start::Zero);
                     }
                 }
                 if let Some(images) = grad_images {

@@ -2,10 +2,11 @@
 
 use rayon::prelude::*;
 
-use super::product::{Product, Start};
+use super::product::Product;
 use super::{DenseBlock, TASK_ROWS, pack_panels};
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa};
+use crate::tile::Start;
 use crate::transpose::transpose;
 use crate::workspace::{Scratch, Workspace, round_up};
 use crate::{Activation, check_len};

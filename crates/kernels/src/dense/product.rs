@@ -7,7 +7,7 @@
 
 use crate::isa::Kernel;
 use crate::simd::Simd;
-use crate::tile;
+use crate::tile::{self, Start};
 
 /// Terms of the sums that are taken before the next tile: as many rows of the right matrix as stay in
 /// the second-level cache while every tile uses them.
@@ -30,16 +30,8 @@ pub(super) struct Product<'a> {
     pub(super) columns: usize,
     /// One or two vectors.
     pub(super) padded_columns: usize,
+    /// All columns of a tile are written where the sums start from the result.
     pub(super) start: Start,
-}
-
-/// What the sums start from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
-    /// Zero; what the result held is ignored.
-    Zero,
-    /// What the result holds. All columns of a tile are then written.
-    Result,
 }
 
 impl Kernel for Product<'_> {
@@ -70,55 +62,22 @@ impl Kernel for Product<'_> {
 
 impl Product<'_> {
     #[inline(always)]
-    unsafe fn columns<S: Simd, const Q: usize>(mut self, s: S) {
+    unsafe fn columns<S: Simd, const Q: usize>(self, s: S) {
         // Sums can only be put down on the way where every column of a tile has its place.
         let most = if self.columns == self.padded_columns { TERMS } else { self.terms };
         let mut first = 0;
         loop {
             let terms = (self.terms - first).min(most);
-            let mut row = 0;
-            while row < self.rows {
-                // SAFETY: no tile has more rows than are left.
-                row += unsafe {
-                    match self.rows - row {
-                        12.. if S::WIDE => self.tile::<S, 12, Q>(s, row, first, terms),
-                        6.. => self.tile::<S, 6, Q>(s, row, first, terms),
-                        3.. => self.tile::<S, 3, Q>(s, row, first, terms),
-                        _ => self.tile::<S, 1, Q>(s, row, first, terms),
-                    }
-                };
-            }
+            let start = if first > 0 { Start::Result } else { self.start };
+            let left = (self.left.as_ptr().wrapping_add(first * self.term_step), self.row_step, self.term_step);
+            let right = (self.right.as_ptr().wrapping_add(first * self.right_step), self.right_step);
+            let result = (self.result.as_mut_ptr(), self.result_step, self.columns);
+            // SAFETY: the lengths were checked in `run`.
+            unsafe { tile::multiply::<S, Q>(s, (self.rows, terms), left, right, result, start) };
             first += terms;
             if first >= self.terms {
                 return;
             }
         }
-    }
-
-    #[inline(always)]
-    unsafe fn tile<S: Simd, const P: usize, const Q: usize>(
-        &mut self,
-        s: S,
-        row: usize,
-        first: usize,
-        terms: usize,
-    ) -> usize {
-        // SAFETY: the lengths were checked in `run`; the caller promises `P` rows and the terms.
-        unsafe {
-            let result = self.result.as_mut_ptr().add(row * self.result_step);
-            let mut sums = if first > 0 || self.start == Start::Result {
-                tile::load::<S, P, Q>(s, result, self.result_step)
-            } else {
-                [[s.splat(0.0); Q]; P]
-            };
-            let mut left = [self.left.as_ptr().wrapping_add(first * self.term_step); P];
-            for (p, left) in left.iter_mut().enumerate() {
-                *left = left.wrapping_add((row + p) * self.row_step);
-            }
-            let right = self.right.as_ptr().wrapping_add(first * self.right_step);
-            tile::accumulate::<S, P, Q>(s, &mut sums, terms, (left, self.term_step), (right, self.right_step));
-            tile::store::<S, P, Q>(s, &sums, result, self.result_step, self.columns);
-        }
-        P
     }
 }

@@ -5,11 +5,10 @@
     reason = "vectors must never cross a call: the caller alone is compiled with the instruction set"
 )]
 
-use rayon::prelude::*;
-
 use super::{NormBlock, Statistics};
 use crate::conv::{DEAD, Layout};
 use crate::dropout::Dropout;
+use crate::groups::for_each_group;
 use crate::isa::{self, Isa, Kernel};
 use crate::simd::Simd;
 use crate::transpose::transpose;
@@ -67,9 +66,8 @@ impl NormBlock {
         }
 
         let (factor, offset) = (&*factor, &*offset);
-        let together = self.images_together();
-        let work = |index: usize, input: &[f32], output: &mut [f32], codes: Option<&mut [u8]>| {
-            let first_sample = index * together;
+        let (input, output) = ((input, input_len), (output, output_len));
+        for_each_group(self.images_together(), input, output, codes, |first_sample, input, output, codes| {
             let run = |output: &mut [f32]| {
                 let block = self;
                 isa::run(isa, Images { block, first_sample, input, factor, offset, dropout, output, codes });
@@ -82,15 +80,7 @@ impl NormBlock {
                 run(own);
                 transpose(isa, own, output_len / self.channels, self.channels, output);
             });
-        };
-        let pairs = input.par_chunks(together * input_len).zip(output.par_chunks_mut(together * output_len));
-        match codes {
-            None => pairs.enumerate().for_each(|(i, (input, output))| work(i, input, output, None)),
-            Some(codes) => pairs
-                .zip(codes.par_chunks_mut(together * output_len))
-                .enumerate()
-                .for_each(|(i, ((input, output), codes))| work(i, input, output, Some(codes))),
-        }
+        });
     }
 }
 
