@@ -12,7 +12,8 @@
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use super::minimal::{self, AXIS, POINTS};
+use super::minimal::{self, AXIS, Filter, FilterBack, POINTS};
+use super::points::load_points;
 use super::{SIDE, TAPS};
 use crate::isa::{self, Isa, Kernel};
 use crate::simd::{MAX_LANES, Simd};
@@ -89,21 +90,16 @@ impl Kernel for Pack<'_> {
                 // SAFETY: every point has room for whole panels.
                 unsafe {
                     let to = packed.as_mut_ptr().add(at);
-                    let mut half = [[s.splat(0.0); SIDE]; AXIS];
-                    for column in 0..SIDE {
-                        let mut taps = [s.splat(0.0); SIDE];
-                        for row in 0..SIDE {
-                            taps[row] = s.load(gathered[row * SIDE + column].as_ptr());
-                        }
-                        let found = minimal::filter_axis(s, taps);
-                        for row in 0..AXIS {
-                            half[row][column] = found[row];
+                    let mut taps = [[s.splat(0.0); SIDE]; SIDE];
+                    for row in 0..SIDE {
+                        for column in 0..SIDE {
+                            taps[row][column] = s.load(gathered[row * SIDE + column].as_ptr());
                         }
                     }
+                    let found = minimal::both::<S, Filter, SIDE, AXIS>(s, taps);
                     for row in 0..AXIS {
-                        let found = minimal::filter_axis(s, half[row]);
                         for column in 0..AXIS {
-                            s.store(to.add((row * AXIS + column) * point_step), found[column]);
+                            s.store(to.add((row * AXIS + column) * point_step), found[row][column]);
                         }
                     }
                 }
@@ -143,21 +139,10 @@ impl Kernel for Unpack<'_> {
             // SAFETY: there is a sum for every point, input channel and padded output channel.
             unsafe {
                 let from = sums.as_ptr().add(channel * out_channels + block * S::LANES);
-                let mut half = [[s.splat(0.0); AXIS]; SIDE];
-                for column in 0..AXIS {
-                    let mut points = [s.splat(0.0); AXIS];
-                    for row in 0..AXIS {
-                        points[row] = s.load(from.add((row * AXIS + column) * point_step));
-                    }
-                    let found = minimal::filter_axis_back(s, points);
-                    for row in 0..SIDE {
-                        half[row][column] = found[row];
-                    }
-                }
+                let found = minimal::both::<S, FilterBack, AXIS, SIDE>(s, load_points(s, from, point_step));
                 for row in 0..SIDE {
-                    let found = minimal::filter_axis_back(s, half[row]);
                     for column in 0..SIDE {
-                        s.store(taps[row * SIDE + column].as_mut_ptr(), found[column]);
+                        s.store(taps[row * SIDE + column].as_mut_ptr(), found[row][column]);
                     }
                 }
             }

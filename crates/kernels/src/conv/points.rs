@@ -11,7 +11,7 @@
 )]
 
 use super::geometry::Geometry;
-use super::minimal::{self, AXIS, OUT, POINTS};
+use super::minimal::{self, AXIS, Image, ImageBack, OUT, Output, OutputBack, POINTS};
 use super::sparse::Outputs;
 use super::{DEAD, Pool, TAPS};
 use crate::simd::Simd;
@@ -165,24 +165,20 @@ pub(super) unsafe fn image_points<S: Simd>(
             // SAFETY: only pixels inside the image are read; the caller promises the room.
             unsafe {
                 let from = images.add(pixel * channels + channel);
-                let mut half = [[zero; AXIS]; AXIS];
+                // Columns of pixels as rows, so that pixels of one row are summed first.
+                let mut pixels = [[zero; AXIS]; AXIS];
                 for row in 0..AXIS {
-                    if row < rows {
-                        let from = from.add(row * row_len);
-                        let mut pixels = [zero; AXIS];
-                        for column in 0..AXIS {
-                            if column < columns {
-                                pixels[column] = s.load(from.add(column * channels));
-                            }
+                    for column in 0..AXIS {
+                        if row < rows && column < columns {
+                            pixels[column][row] = s.load(from.add(row * row_len + column * channels));
                         }
-                        half[row] = minimal::image_axis(s, pixels);
                     }
                 }
+                let found = minimal::both::<S, Image, AXIS, AXIS>(s, pixels);
                 let to = points.add(tile * channels + channel);
-                for column in 0..AXIS {
-                    let found = minimal::image_axis(s, column_of(&half, column));
-                    for row in 0..AXIS {
-                        s.store(to.add((row * AXIS + column) * step), found[row]);
+                for row in 0..AXIS {
+                    for column in 0..AXIS {
+                        s.store(to.add((row * AXIS + column) * step), found[column][row]);
                     }
                 }
             }
@@ -190,14 +186,19 @@ pub(super) unsafe fn image_points<S: Simd>(
     }
 }
 
+/// The points of a tile, a vector of channels; in rows.
+///
+/// # Safety
+///
+/// They must be readable at `points`, each `step` numbers after the last.
 #[inline(always)]
-fn column_of<T: Copy, const ROWS: usize, const COLUMNS: usize>(
-    rows: &[[T; COLUMNS]; ROWS],
-    column: usize,
-) -> [T; ROWS] {
-    let mut found = [rows[0][column]; ROWS];
-    for row in 0..ROWS {
-        found[row] = rows[row][column];
+pub(super) unsafe fn load_points<S: Simd>(s: S, points: *const f32, step: usize) -> [[S::F; AXIS]; AXIS] {
+    let mut found = [[s.splat(0.0); AXIS]; AXIS];
+    for row in 0..AXIS {
+        for column in 0..AXIS {
+            // SAFETY: the caller promises the points.
+            found[row][column] = unsafe { s.load(points.add((row * AXIS + column) * step)) };
+        }
     }
     found
 }
@@ -209,24 +210,8 @@ fn column_of<T: Copy, const ROWS: usize, const COLUMNS: usize>(
 /// The points of a vector must be readable at `points`, each `step` numbers after the last.
 #[inline(always)]
 pub(super) unsafe fn outputs<S: Simd>(s: S, points: *const f32, step: usize) -> [[S::F; OUT]; OUT] {
-    let zero = s.splat(0.0);
-    let mut half = [[zero; AXIS]; OUT];
-    for column in 0..AXIS {
-        let mut m = [zero; AXIS];
-        for row in 0..AXIS {
-            // SAFETY: the caller promises the points.
-            m[row] = unsafe { s.load(points.add((row * AXIS + column) * step)) };
-        }
-        let found = minimal::output_axis(s, m);
-        for row in 0..OUT {
-            half[row][column] = found[row];
-        }
-    }
-    let mut outputs = [[zero; OUT]; OUT];
-    for row in 0..OUT {
-        outputs[row] = minimal::output_axis(s, half[row]);
-    }
-    outputs
+    // SAFETY: the caller promises the points.
+    minimal::both::<S, Output, AXIS, OUT>(s, unsafe { load_points(s, points, step) })
 }
 
 /// Points of the gradients at some tiles, `A g Aᵀ`, as `[point][tile][out channel]`, and the sums of the
@@ -268,18 +253,11 @@ pub(super) unsafe fn gradient_points<S: Simd>(
                     }
                 }
                 s.store(bias.add(channel), sum);
-                let mut half = [[zero; OUT]; AXIS];
-                for column in 0..OUT {
-                    let found = minimal::output_axis_back(s, column_of(&gradients, column));
-                    for row in 0..AXIS {
-                        half[row][column] = found[row];
-                    }
-                }
+                let found = minimal::both::<S, OutputBack, OUT, AXIS>(s, gradients);
                 let to = points.add(tile * padded + channel);
                 for row in 0..AXIS {
-                    let found = minimal::output_axis_back(s, half[row]);
                     for column in 0..AXIS {
-                        s.store(to.add((row * AXIS + column) * step), found[column]);
+                        s.store(to.add((row * AXIS + column) * step), found[row][column]);
                     }
                 }
             }
@@ -302,33 +280,19 @@ pub(super) unsafe fn add_to_images<S: Simd>(
 ) {
     let channels = geometry.grad_channels;
     let step = geometry.point_step(channels);
-    let zero = s.splat(0.0);
     for (tile, place) in geometry.places(first, count).enumerate() {
         let (pixel, rows, columns) = place.pixel(geometry);
         for channel in (0..channels).step_by(S::LANES) {
             // SAFETY: only pixels inside the image are written; the caller promises the points.
             unsafe {
                 let from = points.add(tile * channels + channel);
-                let mut half = [[zero; AXIS]; AXIS];
-                for column in 0..AXIS {
-                    let mut n = [zero; AXIS];
-                    for row in 0..AXIS {
-                        n[row] = s.load(from.add((row * AXIS + column) * step));
-                    }
-                    let found = minimal::image_axis_back(s, n);
-                    for row in 0..AXIS {
-                        half[row][column] = found[row];
-                    }
-                }
+                let found = minimal::both::<S, ImageBack, AXIS, AXIS>(s, load_points(s, from, step));
                 let to = images.add(pixel * channels + channel);
                 for row in 0..AXIS {
-                    if row < rows {
-                        let found = minimal::image_axis_back(s, half[row]);
-                        for column in 0..AXIS {
-                            if column < columns {
-                                let to = to.add((row * geometry.width + column) * channels);
-                                s.store(to, s.add(s.load(to), found[column]));
-                            }
+                    for column in 0..AXIS {
+                        if row < rows && column < columns {
+                            let to = to.add((row * geometry.width + column) * channels);
+                            s.store(to, s.add(s.load(to), found[row][column]));
                         }
                     }
                 }

@@ -1,0 +1,22 @@
+//! Images that are worked on a few at a time, in parallel.
+
+use rayon::prelude::*;
+
+/// Calls `work` for every `together` images with the number of the first one, their numbers, and their part of the
+/// output and of the codes. `input_len` and `output_len` are numbers of one image.
+pub(crate) fn for_each_group(
+    together: usize,
+    (input, input_len): (&[f32], usize),
+    (output, output_len): (&mut [f32], usize),
+    codes: Option<&mut [u8]>,
+    work: impl Fn(usize, &[f32], &mut [f32], Option<&mut [u8]>) + Sync,
+) {
+    let pairs = input.par_chunks(together * input_len).zip(output.par_chunks_mut(together * output_len));
+    match codes {
+        None => pairs.enumerate().for_each(|(i, (input, output))| work(i * together, input, output, None)),
+        Some(codes) => pairs
+            .zip(codes.par_chunks_mut(together * output_len))
+            .enumerate()
+            .for_each(|(i, ((input, output), codes))| work(i * together, input, output, Some(codes))),
+    }
+}
