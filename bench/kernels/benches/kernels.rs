@@ -64,7 +64,7 @@ fn convolutions(criterion: &mut Criterion) {
         let (input, weight) = (numbers(BATCH * block.input_len()), numbers(block.weight_len()));
         let (bias, grad_output) = (numbers(out_channels), numbers(BATCH * block.output_len()));
         let mut output = vec![0.0; grad_output.len()];
-        let mut codes = vec![0; grad_output.len()];
+        let mut codes = vec![0; BATCH * block.codes_len(dropout)];
         let mut forward = || {
             let (output, codes) = (&mut output, Some(codes.as_mut_slice()));
             let slices = conv::Forward { input: &input, weight: &weight, bias: &bias, dropout, output, codes };
@@ -152,7 +152,7 @@ fn normalisations(criterion: &mut Criterion) {
         });
         let statistics = block.statistics(isa, &input, &mut workspace);
         let mut output = vec![0.0; grad_output.len()];
-        let mut codes = vec![0; grad_output.len()];
+        let mut codes = vec![0; BATCH * block.codes_len(None)];
         let mut forward = || {
             let slices = norm::Forward {
                 input: &input,

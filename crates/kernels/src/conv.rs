@@ -26,10 +26,16 @@ pub use backward::Backward;
 pub use forward::{Forward, Prepared};
 
 use crate::Activation;
+use crate::dropout::Dropout;
 
 /// Code of an output whose gradient stops: zero after the activation, or dropped. The other codes name
 /// the pixel that the output comes from: 0 without pooling, else 0 to 3 in the window's rows.
 pub const DEAD: u8 = 4;
+
+/// Whether a gradient may stop on its way back, or has a pixel to choose.
+pub(crate) fn has_codes(activation: Activation, pool: Pool, dropout: Option<Dropout>) -> bool {
+    activation == Activation::Relu || pool == Pool::Max2 || dropout.is_some()
+}
 
 /// Order of the numbers of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,10 +109,16 @@ impl ConvBlock {
         self.in_channels * self.height * self.width
     }
 
-    /// Numbers, and codes, of one image of the output.
+    /// Numbers of one image of the output.
     #[must_use]
     pub fn output_len(&self) -> usize {
         self.output_shape().iter().product()
+    }
+
+    /// Codes of one image: as many as outputs, or none where every gradient goes back to its own pixel.
+    #[must_use]
+    pub fn codes_len(&self, dropout: Option<Dropout>) -> usize {
+        if has_codes(self.activation, self.pool, dropout) { self.output_len() } else { 0 }
     }
 
     /// Numbers of the weights: `[out_channels, in_channels, 3, 3]`.

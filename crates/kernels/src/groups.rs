@@ -2,6 +2,11 @@
 
 use rayon::prelude::*;
 
+/// The codes of a part with a number, of parts with `len` codes each; none if there are none.
+pub(crate) fn codes_of(codes: &[u8], part: usize, len: usize) -> &[u8] {
+    codes.get(part * len..).map_or(&[], |rest| &rest[..len.min(rest.len())])
+}
+
 /// Calls `work` for every `together` images with the number of the first one, their numbers, and their part of the
 /// output and of the codes. `input_len` and `output_len` are numbers of one image.
 pub(crate) fn for_each_group(

@@ -13,7 +13,8 @@ pub use backward::Backward;
 pub use forward::Forward;
 
 use crate::Activation;
-use crate::conv::{Layout, Pool};
+use crate::conv::{Layout, Pool, has_codes};
+use crate::dropout::Dropout;
 
 /// A normalisation block: what it is, not its weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,10 +61,16 @@ impl NormBlock {
         self.channels * self.height * self.width
     }
 
-    /// Numbers, and codes, of one image of the output.
+    /// Numbers of one image of the output.
     #[must_use]
     pub fn output_len(&self) -> usize {
         self.output_shape().iter().product()
+    }
+
+    /// Codes of one image: as many as outputs, or none where every gradient goes back to its own pixel.
+    #[must_use]
+    pub fn codes_len(&self, dropout: Option<Dropout>) -> usize {
+        if has_codes(self.activation, self.pool, dropout) { self.output_len() } else { 0 }
     }
 
     /// Where the pixels of the output's `unit` are in the image; the first one alone without pooling.

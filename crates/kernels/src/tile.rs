@@ -11,20 +11,37 @@
 
 use crate::simd::Simd;
 
-/// Does some work with the most rows that fit into the registers and are left; `$rows` is how many, as a constant.
+/// Does some work with the most rows that fit into the registers and are left, or with fewer where too few would come
+/// last to hide how long a sum takes; `$rows` is how many, as a constant.
 macro_rules! by_rows {
     ($simd:ty, $left:expr, $rows:ident => $work:expr) => {
         match $left {
+            16 if <$simd>::WIDE => {
+                const $rows: usize = 8;
+                $work
+            }
             12.. if <$simd>::WIDE => {
                 const $rows: usize = 12;
+                $work
+            }
+            8.. if <$simd>::WIDE => {
+                const $rows: usize = 8;
+                $work
+            }
+            8 => {
+                const $rows: usize = 4;
                 $work
             }
             6.. => {
                 const $rows: usize = 6;
                 $work
             }
-            3.. => {
-                const $rows: usize = 3;
+            4.. => {
+                const $rows: usize = 4;
+                $work
+            }
+            2.. => {
+                const $rows: usize = 2;
                 $work
             }
             _ => {

@@ -7,7 +7,7 @@ use kernels::dropout::Dropout;
 use kernels::norm::{Backward, Forward, NormBlock};
 use kernels::{Activation, Isa, Workspace};
 use proptest::prelude::*;
-use reference::{Gradients, check_close, draw};
+use reference::{Gradients, cases, check_close, draw};
 
 /// Forward and backward in f64. The gradients of gamma and beta are called weight and bias.
 struct Slow<'a> {
@@ -93,7 +93,7 @@ fn check(isa: Isa, block: NormBlock, batch: usize, rate: Option<f32>, seed: u64)
     let mut workspace = Workspace::new();
     let statistics = block.statistics(isa, &input, &mut workspace);
     let mut output = vec![f32::NAN; grad_output.len()];
-    let mut codes = vec![255; grad_output.len()];
+    let mut codes = vec![255; batch * block.codes_len(dropout)];
     let forward = Forward {
         input: &input,
         statistics: &statistics,
@@ -139,7 +139,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+    #![proptest_config(cases(128))]
 
     #[test]
     fn norm_blocks_agree_with_the_reference(

@@ -18,6 +18,13 @@ pub(super) enum Keep {
     Nothing,
 }
 
+impl Keep {
+    /// Room for what is kept of so many codes.
+    pub(super) fn room(self, codes: usize) -> Recycled {
+        Recycled::new(if self == Self::Codes { codes } else { 0 })
+    }
+}
+
 /// What a forward pass keeps, one byte per output.
 pub(super) type Codes = Arc<Recycled>;
 
@@ -36,7 +43,7 @@ pub(super) fn conv_forward<B: Cpu>(
     let batch = input.len() / block.input_len();
     let len = batch * block.output_len();
     let mut output = B::buffer(len);
-    let mut codes = Recycled::new(if keep == Keep::Codes { len } else { 0 });
+    let mut codes = keep.room(batch * block.codes_len(call.dropout));
     let (weight, bias) = (in_order::<B>(weight), in_order::<B>(bias));
     let slices = conv::Forward {
         input,

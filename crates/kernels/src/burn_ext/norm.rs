@@ -38,7 +38,7 @@ pub(super) fn forward<B: Cpu>(call: &NormCall, tensors: [&FloatTensor<B>; 4], ke
     let batch = floats::<B>(&images).len() / block.input_len();
     let len = batch * block.output_len();
     let mut output = B::buffer(len);
-    let mut codes = Recycled::new(if keep == Keep::Codes { len } else { 0 });
+    let mut codes = keep.room(batch * block.codes_len(call.dropout));
     let slices = Forward {
         input: floats::<B>(&images),
         statistics: &read::<B>(statistics),

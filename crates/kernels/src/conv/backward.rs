@@ -2,13 +2,14 @@
 
 use rayon::prelude::*;
 
-use super::geometry::Geometry;
+use super::geometry::{Geometry, Pass};
 use super::reduce::{add_parts, num_parts, part_len};
 use super::sparse::{self, Lists, Outputs};
 use super::visit::Group;
 use super::{ConvBlock, Pool, filters, full, layout};
 use crate::check_len;
 use crate::dropout::Dropout;
+use crate::groups::codes_of;
 use crate::isa::{self, Isa};
 use crate::tile::Start;
 use crate::transpose::transpose;
@@ -55,12 +56,12 @@ impl ConvBlock {
     /// If a length does not match the shapes.
     pub fn backward(&self, isa: Isa, slices: Backward<'_>, workspace: &mut Workspace) {
         let Backward { input, weight, codes, dropout, grad_output, grad_input, grad_weight, grad_bias } = slices;
-        let geometry = Geometry::new(self, isa);
+        let geometry = Geometry::new(self, isa, Pass::Backward);
         let (input_len, output_len) = (self.input_len(), self.output_len());
         let batch = input.len() / input_len;
         check_len("input", input.len(), batch * input_len);
         check_len("weight", weight.len(), self.weight_len());
-        check_len("codes", codes.len(), batch * output_len);
+        check_len("codes", codes.len(), batch * self.codes_len(dropout));
         check_len("grad_output", grad_output.len(), batch * output_len);
         check_len("grad_weight", grad_weight.len(), self.weight_len());
         check_len("grad_bias", grad_bias.len(), self.out_channels);
@@ -101,9 +102,12 @@ impl ConvBlock {
         let parts = partials
             .par_chunks_mut(part_len)
             .zip(input.par_chunks(part_batch * input_len))
-            .zip(codes.par_chunks(part_batch * output_len))
             .zip(grad_output.par_chunks(part_batch * output_len))
-            .map(|(((sums, input), codes), grad_output)| Part { sums, input, codes, grad_output });
+            .enumerate()
+            .map(|(part, ((sums, input), grad_output))| {
+                let codes = codes_of(codes, part, part_batch * output_len);
+                Part { sums, input, codes, grad_output }
+            });
         match grad_input {
             None => parts.for_each(|mut part| task.run(isa, &mut part, None)),
             Some(grad_input) => parts
@@ -138,8 +142,9 @@ impl Task<'_> {
         // The points' sums are written by the first images, and need not be cleared; nobody reads what is between them.
         let cleared = if self.geometry.transforms_backward() { self.geometry.sums_len() } else { 0 };
         part.sums[cleared..].fill(0.0);
-        let groups = part.input.chunks(input_len).zip(part.codes.chunks(output_len));
-        for (index, ((input, codes), grad_output)) in groups.zip(part.grad_output.chunks(output_len)).enumerate() {
+        let groups = part.input.chunks(input_len).zip(part.grad_output.chunks(output_len));
+        for (index, (input, grad_output)) in groups.enumerate() {
+            let codes = codes_of(part.codes, index, output_len);
             let grad_input = grad_input.as_mut().map(|grad_input| {
                 let first = index * input_len;
                 &mut grad_input[first..first + input.len()]
@@ -196,11 +201,14 @@ impl Task<'_> {
         match grad_input {
             None => isa::run(isa, task),
             Some(grad_input) if geometry.writes_grad_input() && is_aligned(grad_input) => {
-                grad_input.fill(0.0);
+                if !geometry.transforms_backward() {
+                    grad_input.fill(0.0);
+                }
                 isa::run(isa, Group { grad_images: Some(grad_input), ..task });
             }
             Some(grad_input) => {
-                let own = grad_images.zeros(images * geometry.grad_image_len());
+                let len = images * geometry.grad_image_len();
+                let own = if geometry.transforms_backward() { grad_images.floats(len) } else { grad_images.zeros(len) };
                 isa::run(isa, Group { grad_images: Some(&mut *own), ..task });
                 layout::unpack_images(geometry, own, grad_input);
             }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::geometry::Geometry;
+use super::geometry::{Geometry, Pass};
 use super::tiles::Group;
 use super::{ConvBlock, TAPS, filters, layout};
 use crate::check_len;
@@ -23,7 +23,7 @@ const CACHE_BYTES: usize = 192 << 10;
 /// - `weight`: `[out_channels, in_channels, 3, 3]`
 /// - `bias`: `[out_channels]`
 /// - `output`: `[batch, …]` of the block's output shape, in its output layout
-/// - `codes`: as `output`, always channels last; not needed for inference
+/// - `codes`: as `output`, always channels last, or empty if the block has none; not needed for inference
 #[derive(Debug)]
 pub struct Forward<'a> {
     /// Images.
@@ -48,7 +48,7 @@ impl ConvBlock {
     /// If a length does not match the shapes.
     pub fn forward(&self, isa: Isa, slices: Forward<'_>, workspace: &mut Workspace) {
         let Forward { input, weight, bias, dropout, output, codes } = slices;
-        let geometry = Geometry::new(self, isa);
+        let geometry = Geometry::new(self, isa, Pass::Forward);
         arrange(&geometry, isa, weight, bias, workspace);
         Task::of(geometry, dropout, workspace).forward(isa, input, output, codes);
     }
@@ -65,7 +65,7 @@ impl ConvBlock {
     /// If a length does not match the shapes.
     #[must_use]
     pub fn prepare(&self, isa: Isa, weight: &[f32], bias: &[f32]) -> Prepared {
-        let geometry = Geometry::new(self, isa);
+        let geometry = Geometry::new(self, isa, Pass::Forward);
         let mut workspace = Workspace::new();
         arrange(&geometry, isa, weight, bias, &mut workspace);
         Prepared { geometry, isa, workspace }
@@ -172,9 +172,10 @@ impl<'a> Task<'a> {
         let batch = input.len() / input_len;
         check_len("input", input.len(), batch * input_len);
         check_len("output", output.len(), batch * output_len);
-        if let Some(codes) = &codes {
-            check_len("codes", codes.len(), batch * output_len);
-        }
+        let codes = codes.filter(|codes| {
+            check_len("codes", codes.len(), batch * geometry.block.codes_len(self.dropout));
+            !codes.is_empty()
+        });
         let share = batch.div_ceil(2 * rayon::current_num_threads()).max(1);
         let together = images_together(geometry).min(share);
         let (input, output) = ((input, input_len), (output, output_len));

@@ -11,7 +11,6 @@
     reason = "rows and vectors of a tile are counted alike in registers and in memory"
 )]
 
-use super::DEAD;
 use super::geometry::Geometry;
 use super::sparse::Outputs;
 use super::{SIDE, TAPS};
@@ -27,7 +26,6 @@ use crate::tile::{self, by_rows};
 #[inline(always)]
 pub(super) unsafe fn mask<S: Simd>(s: S, geometry: &Geometry, outputs: Outputs<'_>, masked: *mut f32, bias: *mut f32) {
     let (channels, padded) = (geometry.block.out_channels, geometry.out_channels());
-    let (zero, scale) = (s.splat(0.0), s.splat(outputs.scale));
     for first in (0..padded).step_by(S::LANES) {
         let left = channels.saturating_sub(first);
         // SAFETY: the caller promises the rows; loads of outputs stop at the last channel.
@@ -35,10 +33,7 @@ pub(super) unsafe fn mask<S: Simd>(s: S, geometry: &Geometry, outputs: Outputs<'
             let mut sum = s.load(bias.add(first));
             for unit in 0..outputs.gradients.len() / channels {
                 let at = unit * channels + first;
-                let gradient = s.load_some(outputs.gradients.as_ptr().wrapping_add(at), left);
-                let code = s.load_some_bytes(outputs.codes.as_ptr().wrapping_add(at), left);
-                let dead = s.u_eq(code, s.u_splat(u32::from(DEAD)));
-                let value = s.select(dead, zero, s.mul(gradient, scale));
+                let value = outputs.at(s, at, left);
                 sum = s.add(sum, value);
                 s.store(masked.add(unit * padded + first), value);
             }

@@ -6,13 +6,22 @@ use super::{ConvBlock, Layout, Padding, Pool, TAPS};
 use crate::isa::Isa;
 use crate::workspace::round_up;
 
-/// The sizes of one block on one instruction set.
+/// Which way through a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    Forward,
+    Backward,
+}
+
+/// The sizes of one pass through a block on one instruction set.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Geometry {
     pub(super) block: ConvBlock,
     /// Numbers in a vector.
     pub(super) lanes: usize,
-    /// Pixels of zeros on each side.
+    /// Pixels of zeros on each side that the padding asks for.
+    pub(super) padding: usize,
+    /// How many of these the kernels find in memory: none by way of points, which know where an image ends.
     pub(super) border: usize,
     /// Height and width with the border.
     pub(super) height: usize,
@@ -31,21 +40,22 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    pub(super) fn new(block: &ConvBlock, isa: Isa) -> Self {
+    pub(super) fn new(block: &ConvBlock, isa: Isa, pass: Pass) -> Self {
         let lanes = isa.lanes();
-        let border = match block.padding {
+        let padding = match block.padding {
             Padding::Valid => 0,
             Padding::Same => 1,
         };
         let [out_channels, out_height, out_width] = block.output_shape();
         let grad_channels = round_up(block.in_channels, lanes);
         let few = 2 * block.in_channels <= lanes;
-        Self {
+        let bare = Self {
             block: *block,
             lanes,
-            border,
-            height: block.height + 2 * border,
-            width: block.width + 2 * border,
+            padding,
+            border: 0,
+            height: block.height,
+            width: block.width,
             channels: if few { block.in_channels } else { grad_channels },
             grad_channels,
             units: out_height * out_width,
@@ -54,7 +64,15 @@ impl Geometry {
                 Pool::Max2 => 4,
             },
             columns: if out_channels <= lanes { lanes } else { 2 * lanes },
+        };
+        let by_points = match pass {
+            Pass::Forward => bare.transforms_forward(),
+            Pass::Backward => bare.transforms_backward(),
+        };
+        if by_points {
+            return bare;
         }
+        Self { border: padding, height: block.height + 2 * padding, width: block.width + 2 * padding, ..bare }
     }
 
     /// Whether the weight gradient has its lanes in the output channels, as input channels are few.

@@ -13,8 +13,11 @@
 use super::geometry::Geometry;
 use super::minimal::{self, AXIS, Image, ImageBack, OUT, Output, OutputBack, POINTS};
 use super::sparse::Outputs;
-use super::{DEAD, Pool, TAPS};
+use super::{Pool, TAPS};
 use crate::simd::Simd;
+
+/// Rows and columns of pixels that neighbouring tiles share.
+const OVERLAP: usize = AXIS - OUT;
 
 /// The side of pooling's windows.
 pub(super) const WINDOW: usize = 2;
@@ -49,15 +52,21 @@ impl Geometry {
         POINTS * self.num_tiles(1) < TAPS * self.pooled_from().iter().product::<usize>()
     }
 
-    /// Tiles that are transformed together: their points stay in the second-level cache, unless so few would have
-    /// more of the weights read than of the points.
+    /// Tiles that are transformed together at most: their points stay in the second-level cache, unless so few would
+    /// have more of the weights read than of the points.
     pub(super) fn tiles_together(&self) -> usize {
         const CACHE_NUMBERS: usize = 64 << 10;
         let (inputs, outputs) = (self.channels, self.out_channels());
         let cached = CACHE_NUMBERS / (POINTS * (inputs + outputs));
         let balanced = inputs * outputs / (inputs + outputs);
-        // A multiple of every number of rows in registers.
-        (cached.max(balanced) / 12 * 12).clamp(12, 96)
+        cached.max(balanced).clamp(12, 96)
+    }
+
+    /// The tiles of some images, the first one and how many, in shares that are all about the same.
+    pub(super) fn shares(&self, images: usize) -> impl Iterator<Item = (usize, usize)> {
+        let tiles = self.num_tiles(images);
+        let share = tiles.div_ceil(tiles.div_ceil(self.tiles_together()).max(1)).max(1);
+        (0..tiles).step_by(share).map(move |first| (first, share.min(tiles - first)))
     }
 
     /// Numbers from a point of the tiles to the next.
@@ -114,11 +123,34 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The index of a pixel of the bordered image, and how many rows and columns of the tile are inside.
+    /// The pixels under the tile, of which there may be some on every side that are not in the image.
     #[inline(always)]
-    fn pixel(self, geometry: &Geometry) -> (usize, usize, usize) {
-        let first = (self.image * geometry.height + self.y) * geometry.width + self.x;
-        (first, (geometry.height - self.y).min(AXIS), (geometry.width - self.x).min(AXIS))
+    fn under(self, geometry: &Geometry) -> Square<AXIS> {
+        let padding = geometry.padding;
+        let inside = |at: usize, len: usize| (padding.saturating_sub(at), (len + padding - at).min(AXIS));
+        let pixel = (self.image * geometry.height + self.y) * geometry.width + self.x;
+        Square {
+            // Before the image, perhaps: nobody goes there.
+            first: pixel.wrapping_sub(padding * (geometry.width + 1)),
+            inside: Square::<AXIS>::cells(inside(self.y, geometry.height), inside(self.x, geometry.width)),
+        }
+    }
+
+    /// Those of the pixels that no tile before this one has under it.
+    #[inline(always)]
+    fn new_pixels(self) -> u64 {
+        let shared = |at: usize| if at > 0 { OVERLAP } else { 0 };
+        Square::<AXIS>::cells((shared(self.y), AXIS), (shared(self.x), AXIS))
+    }
+
+    /// The outputs that the tile makes without pooling.
+    #[inline(always)]
+    fn over(self, geometry: &Geometry) -> Square<OUT> {
+        let [_, height, width] = geometry.block.output_shape();
+        Square {
+            first: (self.image * height + self.y) * width + self.x,
+            inside: Square::<OUT>::cells((0, (height - self.y).min(OUT)), (0, (width - self.x).min(OUT))),
+        }
     }
 
     /// The outputs that the tile makes.
@@ -132,6 +164,73 @@ impl Place {
     }
 }
 
+/// A square of pixels, row by row, `SIDE` by `SIDE`, some of which may not be in the image.
+#[derive(Clone, Copy)]
+struct Square<const SIDE: usize> {
+    /// The one at the upper left.
+    first: usize,
+    /// A bit for every pixel that is in the image.
+    inside: u64,
+}
+
+impl<const SIDE: usize> Square<SIDE> {
+    /// All of its pixels.
+    const WHOLE: u64 = (1 << (SIDE * SIDE)) - 1;
+    /// The first column.
+    const COLUMN: u64 = Self::WHOLE / ((1 << SIDE) - 1);
+
+    /// A bit for every pixel in some rows and columns: from one up to another.
+    #[inline(always)]
+    fn cells((top, bottom): (usize, usize), (left, right): (usize, usize)) -> u64 {
+        let rows = (1_u64 << (SIDE * bottom)) - (1 << (SIDE * top));
+        (Self::COLUMN & rows) * ((1 << right) - (1 << left))
+    }
+
+    #[inline(always)]
+    fn is_whole(self) -> bool {
+        self.inside == Self::WHOLE
+    }
+
+    /// Where its numbers are from the first one on, `[row][column]`: computed once, since a tile is small work.
+    #[inline(always)]
+    fn offsets(width: usize, channels: usize) -> [[usize; SIDE]; SIDE] {
+        let mut offsets = [[0; SIDE]; SIDE];
+        for row in 0..SIDE {
+            for column in 0..SIDE {
+                offsets[row][column] = (row * width + column) * channels;
+            }
+        }
+        offsets
+    }
+
+    /// What `load` finds at every pixel in the image, zero elsewhere.
+    #[inline(always)]
+    fn load<S: Simd>(
+        self,
+        s: S,
+        offsets: &[[usize; SIDE]; SIDE],
+        load: impl Fn(usize) -> S::F,
+    ) -> [[S::F; SIDE]; SIDE] {
+        let mut found = [[s.splat(0.0); SIDE]; SIDE];
+        if self.is_whole() {
+            for row in 0..SIDE {
+                for column in 0..SIDE {
+                    found[row][column] = load(offsets[row][column]);
+                }
+            }
+            return found;
+        }
+        for row in 0..SIDE {
+            for column in 0..SIDE {
+                if self.inside >> (SIDE * row + column) & 1 == 1 {
+                    found[row][column] = load(offsets[row][column]);
+                }
+            }
+        }
+        found
+    }
+}
+
 /// The part of the outputs that a tile makes.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
@@ -141,6 +240,14 @@ pub(super) struct Part {
     pub(super) columns: usize,
     /// Outputs from a row to the next.
     pub(super) width: usize,
+}
+
+impl Part {
+    /// Whether the tile makes outputs of all of its pixels.
+    #[inline(always)]
+    pub(super) fn is_whole(self) -> bool {
+        self.rows == OUT && self.columns == OUT
+    }
 }
 
 /// Points of the images under some tiles, `Bᵀ d B`, as `[point][tile][channel]`.
@@ -157,31 +264,33 @@ pub(super) unsafe fn image_points<S: Simd>(
     points: *mut f32,
 ) {
     let channels = geometry.channels;
-    let (row_len, step) = (geometry.width * channels, geometry.point_step(channels));
-    let zero = s.splat(0.0);
+    let step = geometry.point_step(channels);
+    let offsets = Square::<AXIS>::offsets(geometry.width, channels);
     for (tile, place) in geometry.places(first, count).enumerate() {
-        let (pixel, rows, columns) = place.pixel(geometry);
+        let under = place.under(geometry);
         for channel in (0..channels).step_by(S::LANES) {
+            let from = images.wrapping_add(under.first.wrapping_mul(channels).wrapping_add(channel));
             // SAFETY: only pixels inside the image are read; the caller promises the room.
             unsafe {
-                let from = images.add(pixel * channels + channel);
-                // Columns of pixels as rows, so that pixels of one row are summed first.
-                let mut pixels = [[zero; AXIS]; AXIS];
-                for row in 0..AXIS {
-                    for column in 0..AXIS {
-                        if row < rows && column < columns {
-                            pixels[column][row] = s.load(from.add(row * row_len + column * channels));
-                        }
-                    }
-                }
+                let pixels = under.load(s, &offsets, |at| s.load(from.wrapping_add(at)));
                 let found = minimal::both::<S, Image, AXIS, AXIS>(s, pixels);
-                let to = points.add(tile * channels + channel);
-                for row in 0..AXIS {
-                    for column in 0..AXIS {
-                        s.store(to.add((row * AXIS + column) * step), found[column][row]);
-                    }
-                }
+                store_points(s, &found, points.add(tile * channels + channel), step);
             }
+        }
+    }
+}
+
+/// Stores the points of a tile, a vector of channels; in rows.
+///
+/// # Safety
+///
+/// They must be writable at `points`, each `step` numbers after the last.
+#[inline(always)]
+unsafe fn store_points<S: Simd>(s: S, found: &[[S::F; AXIS]; AXIS], points: *mut f32, step: usize) {
+    for row in 0..AXIS {
+        for column in 0..AXIS {
+            // SAFETY: the caller promises the points.
+            unsafe { s.store(points.add((row * AXIS + column) * step), found[row][column]) };
         }
     }
 }
@@ -231,45 +340,39 @@ pub(super) unsafe fn gradient_points<S: Simd>(
 ) {
     let (channels, padded) = (geometry.block.out_channels, geometry.out_channels());
     let step = geometry.point_step(padded);
-    let (zero, scale) = (s.splat(0.0), s.splat(outputs.scale));
+    let offsets = Square::<OUT>::offsets(geometry.block.output_shape()[2], channels);
     for (tile, place) in geometry.places(first, count).enumerate() {
-        let part = place.part(geometry);
+        let over = place.over(geometry);
         for channel in (0..padded).step_by(S::LANES) {
-            let left = channels.saturating_sub(channel);
+            let (at, left) = (over.first * channels + channel, channels.saturating_sub(channel));
             // SAFETY: the caller promises the outputs; loads stop at the last channel.
             unsafe {
+                let gradients = if outputs.codes.is_empty() {
+                    over.load(s, &offsets, |offset| outputs.gradient_at(s, at + offset, left))
+                } else {
+                    over.load(s, &offsets, |offset| outputs.at(s, at + offset, left))
+                };
                 let mut sum = s.load(bias.add(channel));
-                let mut gradients = [[zero; OUT]; OUT];
                 for row in 0..OUT {
                     for column in 0..OUT {
-                        if row < part.rows && column < part.columns {
-                            let at = (part.first + row * part.width + column) * channels + channel;
-                            let value = s.load_some(outputs.gradients.as_ptr().wrapping_add(at), left);
-                            let code = s.load_some_bytes(outputs.codes.as_ptr().wrapping_add(at), left);
-                            let dead = s.u_eq(code, s.u_splat(u32::from(DEAD)));
-                            gradients[row][column] = s.select(dead, zero, s.mul(value, scale));
-                            sum = s.add(sum, gradients[row][column]);
-                        }
+                        sum = s.add(sum, gradients[row][column]);
                     }
                 }
                 s.store(bias.add(channel), sum);
                 let found = minimal::both::<S, OutputBack, OUT, AXIS>(s, gradients);
-                let to = points.add(tile * padded + channel);
-                for row in 0..AXIS {
-                    for column in 0..AXIS {
-                        s.store(to.add((row * AXIS + column) * step), found[row][column]);
-                    }
-                }
+                store_points(s, &found, points.add(tile * padded + channel), step);
             }
         }
     }
 }
 
-/// Adds `B n Bᵀ` of some tiles to the gradient of the images.
+/// The gradient of the images from that of some tiles' points, `B n Bᵀ`: where tiles overlap, the first one's is
+/// written and the others' are added.
 ///
 /// # Safety
 ///
-/// The tiles must be in `images`; `points` must hold them.
+/// The tiles must be in `images`, and those before them, there and in the same image, have been here; `points` must hold
+/// them.
 #[inline(always)]
 pub(super) unsafe fn add_to_images<S: Simd>(
     s: S,
@@ -280,19 +383,38 @@ pub(super) unsafe fn add_to_images<S: Simd>(
 ) {
     let channels = geometry.grad_channels;
     let step = geometry.point_step(channels);
+    let offsets = Square::<AXIS>::offsets(geometry.width, channels);
     for (tile, place) in geometry.places(first, count).enumerate() {
-        let (pixel, rows, columns) = place.pixel(geometry);
+        let (under, new) = (place.under(geometry), place.new_pixels());
         for channel in (0..channels).step_by(S::LANES) {
+            let to = images.wrapping_add(under.first.wrapping_mul(channels).wrapping_add(channel));
             // SAFETY: only pixels inside the image are written; the caller promises the points.
             unsafe {
                 let from = points.add(tile * channels + channel);
                 let found = minimal::both::<S, ImageBack, AXIS, AXIS>(s, load_points(s, from, step));
-                let to = images.add(pixel * channels + channel);
+                if under.is_whole() && new == INNER {
+                    for row in 0..AXIS {
+                        for column in 0..AXIS {
+                            let to = to.wrapping_add(offsets[row][column]);
+                            let is_new = row >= OVERLAP && column >= OVERLAP;
+                            s.store(
+                                to,
+                                if is_new { found[row][column] } else { s.add(s.load(to), found[row][column]) },
+                            );
+                        }
+                    }
+                    continue;
+                }
                 for row in 0..AXIS {
                     for column in 0..AXIS {
-                        if row < rows && column < columns {
-                            let to = to.add((row * geometry.width + column) * channels);
-                            s.store(to, s.add(s.load(to), found[row][column]));
+                        let bit = AXIS * row + column;
+                        if under.inside >> bit & 1 == 1 {
+                            let to = to.wrapping_add(offsets[row][column]);
+                            let is_new = new >> bit & 1 == 1;
+                            s.store(
+                                to,
+                                if is_new { found[row][column] } else { s.add(s.load(to), found[row][column]) },
+                            );
                         }
                     }
                 }
@@ -300,3 +422,9 @@ pub(super) unsafe fn add_to_images<S: Simd>(
         }
     }
 }
+
+/// The new pixels of a tile with others above and to the left.
+const INNER: u64 = {
+    let rows = Square::<AXIS>::WHOLE - ((1 << (AXIS * OVERLAP)) - 1);
+    (Square::<AXIS>::COLUMN & rows) * ((1 << AXIS) - (1 << OVERLAP))
+};

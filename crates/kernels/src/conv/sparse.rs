@@ -48,12 +48,43 @@ impl Lists<'_> {
     }
 }
 
-/// Gradients and codes of a few images, channels last.
+/// Gradients and codes of a few images, channels last; no codes where no gradient stops.
 #[derive(Clone, Copy)]
 pub(super) struct Outputs<'a> {
     pub(super) gradients: &'a [f32],
     pub(super) codes: &'a [u8],
     pub(super) scale: f32,
+}
+
+impl Outputs<'_> {
+    /// The gradients of a vector of outputs, wherever they go.
+    ///
+    /// # Safety
+    ///
+    /// The outputs must have `left` gradients from `at` on.
+    #[inline(always)]
+    pub(super) unsafe fn gradient_at<S: Simd>(&self, s: S, at: usize, left: usize) -> S::F {
+        // SAFETY: as the caller promises.
+        unsafe { s.mul(s.load_some(self.gradients.as_ptr().wrapping_add(at), left), s.splat(self.scale)) }
+    }
+
+    /// The gradients of a vector of outputs without pooling, zero where they stop.
+    ///
+    /// # Safety
+    ///
+    /// The outputs must have `left` gradients from `at` on, and as many codes if they have any.
+    #[inline(always)]
+    pub(super) unsafe fn at<S: Simd>(&self, s: S, at: usize, left: usize) -> S::F {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let gradient = self.gradient_at(s, at, left);
+            if self.codes.is_empty() {
+                return gradient;
+            }
+            let code = s.load_some_bytes(self.codes.as_ptr().wrapping_add(at), left);
+            s.select(s.u_eq(code, s.u_splat(u32::from(DEAD))), s.splat(0.0), gradient)
+        }
+    }
 }
 
 /// Lists the gradients of every channel, and adds their sums to `bias`.

@@ -103,15 +103,13 @@ impl Group<'_> {
     unsafe fn transformed<S: Simd, const Q: usize>(&mut self, s: S) {
         let task = self.task;
         let geometry = &task.geometry;
-        let (channels, padded, together) = (geometry.channels, geometry.out_channels(), geometry.tiles_together());
+        let (channels, padded) = (geometry.channels, geometry.out_channels());
         let (image_step, output_step) = (geometry.point_step(channels), geometry.point_step(padded));
         let weight_step = geometry.weights_len() / POINTS;
         let images = self.input.as_ptr();
         let image_points = self.work.as_mut_ptr();
         self.rewind();
-        let tiles = geometry.num_tiles(self.units / geometry.units);
-        for first in (0..tiles).step_by(together) {
-            let count = together.min(tiles - first);
+        for (first, count) in geometry.shares(self.units / geometry.units) {
             // SAFETY: `run` has checked the lengths that these addresses follow from.
             unsafe {
                 let output_points = image_points.add(POINTS * image_step);
@@ -145,7 +143,23 @@ impl Group<'_> {
     /// The outputs of a tile.
     #[inline(always)]
     unsafe fn finish_tile<S: Simd>(&mut self, s: S, channel: usize, part: Part, values: [[S::F; OUT]; OUT]) {
-        let pool = self.task.geometry.block.pool;
+        let block = &self.task.geometry.block;
+        let pool = block.pool;
+        self.enter(part.first);
+        if pool == Pool::None && block.activation == Activation::Identity && self.dropout.is_none() && part.is_whole() {
+            // As most tiles of a batch norm's input are: nothing but stores.
+            let channels = block.out_channels;
+            for row in 0..OUT {
+                for column in 0..OUT {
+                    let at = (part.first + row * part.width + column) * channels + channel;
+                    // SAFETY: as the caller promises.
+                    unsafe {
+                        s.store_some(self.output.as_mut_ptr().add(at), values[row][column], channels - channel);
+                    }
+                }
+            }
+            return;
+        }
         for row in 0..OUT {
             for column in 0..OUT {
                 if row < part.rows && column < part.columns {
@@ -291,6 +305,7 @@ impl Group<'_> {
         indices: [S::U; Q],
     ) {
         let geometry = &self.task.geometry;
+        self.enter(unit);
         for q in 0..Q {
             let channel = block * geometry.columns + q * S::LANES;
             if channel >= geometry.block.out_channels {
@@ -301,17 +316,22 @@ impl Group<'_> {
         }
     }
 
-    /// Activates, drops out and stores a vector of one output's channels.
+    /// Goes on to the next sample where an output is the first of it.
+    #[inline(always)]
+    fn enter(&mut self, unit: usize) {
+        if unit >= self.sample_end {
+            self.sample += 1;
+            self.sample_end += self.task.geometry.units;
+            self.start_sample();
+        }
+    }
+
+    /// Activates, drops out and stores a vector of one output's channels, of the sample that is worked on.
     #[inline(always)]
     unsafe fn finish_one<S: Simd>(&mut self, s: S, channel: usize, unit: usize, mut value: S::F, mut code: S::U) {
         let geometry = &self.task.geometry;
         let channels = geometry.block.out_channels;
         let zero = s.splat(0.0);
-        if unit >= self.sample_end {
-            self.sample += 1;
-            self.sample_end += geometry.units;
-            self.start_sample();
-        }
         if geometry.block.activation == Activation::Relu {
             code = s.u_select(s.gt(value, zero), code, s.u_splat(u32::from(DEAD)));
             // The value second: what is not a number must stay visible.

@@ -28,7 +28,7 @@ pub(super) struct Group<'a> {
     pub(super) sums: &'a mut [f32],
     /// Whether these are the first images of the part, by way of points.
     pub(super) start: Start,
-    /// Channels last, bordered, zero at first.
+    /// Channels last, bordered; zero at first, except by way of points, which write all of it.
     pub(super) grad_images: Option<&'a mut [f32]>,
 }
 
@@ -42,7 +42,8 @@ impl Kernel for Group<'_> {
         // The addresses below follow from these lengths.
         assert!(self.input.len() == images * geometry.image_len() && S::LANES == geometry.lanes);
         assert!(outputs.gradients.len() == units * geometry.block.out_channels);
-        assert!(outputs.codes.len() == outputs.gradients.len());
+        let has_codes = geometry.block.pool == Pool::Max2 || !outputs.codes.is_empty();
+        assert!(!has_codes || outputs.codes.len() == outputs.gradients.len());
         assert!(self.sums.len() == part_len(geometry));
         if let Some(grad_images) = &self.grad_images {
             assert!(grad_images.len() == images * geometry.grad_image_len());
@@ -103,7 +104,7 @@ impl Group<'_> {
     #[inline(always)]
     unsafe fn by_points<S: Simd, const Q: usize, const R: usize>(&mut self, s: S, images: usize) {
         let geometry = &self.task.geometry;
-        let (channels, padded, together) = (geometry.channels, geometry.out_channels(), geometry.tiles_together());
+        let (channels, padded) = (geometry.channels, geometry.out_channels());
         let (image_step, gradient_step) = (geometry.point_step(channels), geometry.point_step(padded));
         let (sum_step, filter_step) = (geometry.sums_len() / POINTS, geometry.filters_len() / POINTS);
         let (outputs, filters) = (self.outputs, self.task.filters.as_ptr());
@@ -111,9 +112,7 @@ impl Group<'_> {
         let sums = self.sums.as_mut_ptr();
         let image_points = self.work.as_mut_ptr();
         let grad_images = self.grad_images.as_mut().map(|images| images.as_mut_ptr());
-        let tiles = geometry.num_tiles(images);
-        for first in (0..tiles).step_by(together) {
-            let count = together.min(tiles - first);
+        for (first, count) in geometry.shares(images) {
             let start = if first == 0 { self.start } else { Start::Result };
             // SAFETY: `run` has checked the lengths that these addresses follow from.
             unsafe {

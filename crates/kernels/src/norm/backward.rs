@@ -13,6 +13,7 @@ use super::{NormBlock, Statistics};
 use crate::check_len;
 use crate::conv::{Layout, Pool};
 use crate::dropout::Dropout;
+use crate::groups::codes_of;
 use crate::isa::{self, Isa, Kernel};
 use crate::simd::Simd;
 use crate::transpose::transpose;
@@ -60,7 +61,7 @@ impl NormBlock {
         let batch = input.len() / input_len;
         check_len("input", input.len(), batch * input_len);
         check_len("gamma", gamma.len(), channels);
-        check_len("codes", codes.len(), batch * output_len);
+        check_len("codes", codes.len(), batch * self.codes_len(dropout));
         check_len("grad_output", grad_output.len(), batch * output_len);
         check_len("grad_input", grad_input.len(), batch * input_len);
         check_len("grad_gamma", grad_gamma.len(), channels);
@@ -79,11 +80,13 @@ impl NormBlock {
         };
         let scale = dropout.map_or(1.0, |dropout| dropout.scale());
         let together = self.images_together();
-        let groups = input
-            .par_chunks(together * input_len)
-            .zip(codes.par_chunks(together * output_len))
-            .zip(gradients.par_chunks(together * output_len))
-            .map(|((input, codes), gradients)| Group { block: self, input, codes, gradients, scale });
+        let groups =
+            input.par_chunks(together * input_len).zip(gradients.par_chunks(together * output_len)).enumerate().map(
+                |(group, (input, gradients))| {
+                    let codes = codes_of(codes, group, together * output_len);
+                    Group { block: self, input, codes, gradients, scale }
+                },
+            );
         // Around the mean: a large one would cost digits of the products.
         let means = workspace.bias.floats(channels);
         for (mean, &exact) in means.iter_mut().zip(&statistics.mean) {
@@ -136,21 +139,24 @@ impl Group<'_> {
         let (pixels, units) = (block.input_len() / channels, block.output_len() / channels);
         let images = self.input.len() / block.input_len();
         let (parts, scale) = (block.parts(), s.splat(self.scale));
-        assert!(self.codes.len() == images * block.output_len() && self.gradients.len() == self.codes.len());
+        let has_codes = !self.codes.is_empty();
+        assert!(self.gradients.len() == images * block.output_len());
+        assert!(!has_codes || self.codes.len() == self.gradients.len());
         for image in 0..images {
             for unit in 0..units {
                 let at = block.pixels(unit);
                 for k in 0..K {
                     let channel = first + k * S::LANES;
                     let (from, left) = ((image * units + unit) * channels + channel, channels - channel);
-                    // SAFETY: codes and gradients have `left` channels from `channel` on, for every output.
-                    let (code, gradient) = unsafe {
-                        (
-                            s.load_some_bytes(self.codes.as_ptr().add(from), left),
-                            s.load_some(self.gradients.as_ptr().add(from), left),
-                        )
-                    };
-                    let gradient = s.mul(gradient, scale);
+                    // SAFETY: gradients, and codes if there are any, have `left` channels from `channel` on, for every
+                    // output.
+                    let gradient = s.mul(unsafe { s.load_some(self.gradients.as_ptr().add(from), left) }, scale);
+                    if !has_codes {
+                        visit(k, (image * pixels + at[0]) * channels + channel, gradient);
+                        continue;
+                    }
+                    // SAFETY: as above.
+                    let code = unsafe { s.load_some_bytes(self.codes.as_ptr().add(from), left) };
                     for part in 0..parts {
                         let here = s.u_eq(code, s.u_splat([0, 1, 2, 3][part]));
                         let gradient = s.select(here, gradient, s.splat(0.0));
@@ -162,7 +168,7 @@ impl Group<'_> {
     }
 }
 
-/// Vectors of channels that are worked on together, so that whole cache lines are; the last ones alone.
+/// Vectors of channels that are worked on together, so that whole cache lines are; the last ones in twos, or alone.
 const TOGETHER: usize = 4;
 
 /// Sums of the gradients, and of their products with the input less its mean.
@@ -180,10 +186,10 @@ impl Kernel for GradientSums<'_> {
         assert!(self.totals.len() == 2 * channels && self.means.len() == channels);
         let mut first = 0;
         while first < channels {
-            first += if first + TOGETHER * S::LANES <= channels {
-                self.channels::<S, TOGETHER>(s, first)
-            } else {
-                self.channels::<S, 1>(s, first)
+            first += match (channels - first) / S::LANES {
+                TOGETHER.. => self.channels::<S, TOGETHER>(s, first),
+                2.. => self.channels::<S, 2>(s, first),
+                _ => self.channels::<S, 1>(s, first),
             };
         }
     }
@@ -237,10 +243,10 @@ impl Kernel for InputGradient<'_> {
         }
         let mut first = 0;
         while first < block.channels {
-            first += if first + TOGETHER * S::LANES <= block.channels {
-                self.channels::<S, TOGETHER>(s, first)
-            } else {
-                self.channels::<S, 1>(s, first)
+            first += match (block.channels - first) / S::LANES {
+                TOGETHER.. => self.channels::<S, TOGETHER>(s, first),
+                2.. => self.channels::<S, 2>(s, first),
+                _ => self.channels::<S, 1>(s, first),
             };
         }
     }

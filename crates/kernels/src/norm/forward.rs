@@ -22,7 +22,7 @@ use crate::{Activation, check_len};
 /// - `input`: `[batch, height, width, channels]`
 /// - `gamma`, `beta`: `[channels]`
 /// - `output`: `[batch, …]` of the block's output shape, in its output layout
-/// - `codes`: as `output`, always channels last; not needed for inference
+/// - `codes`: as `output`, always channels last, or empty if the block has none; not needed for inference
 #[derive(Debug)]
 pub struct Forward<'a> {
     /// Images.
@@ -55,9 +55,10 @@ impl NormBlock {
         check_len("output", output.len(), batch * output_len);
         check_len("gamma", gamma.len(), self.channels);
         check_len("beta", beta.len(), self.channels);
-        if let Some(codes) = &codes {
-            check_len("codes", codes.len(), batch * output_len);
-        }
+        let codes = codes.filter(|codes| {
+            check_len("codes", codes.len(), batch * self.codes_len(dropout));
+            !codes.is_empty()
+        });
         let (factor, offset) = workspace.bias.floats(2 * self.channels).split_at_mut(self.channels);
         for (channel, deviation) in statistics.deviations(self).enumerate() {
             let scale = f64::from(gamma[channel]) / deviation;

@@ -113,7 +113,28 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn load_some(self, from: *const f32, n: usize) -> Self::F {
+        unsafe { _mm512_maskz_loadu_ps(first_lanes(n), from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_some(self, to: *mut f32, x: Self::F, n: usize) {
+        unsafe { _mm512_mask_storeu_ps(to, first_lanes(n), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_some_bytes(self, to: *mut u8, x: Self::U, n: usize) {
+        unsafe { _mm512_mask_cvtepi32_storeu_epi8(to.cast(), first_lanes(n), x) }
+    }
+
+    #[inline(always)]
     unsafe fn transpose_square(self, from: *const f32, from_step: usize, to: *mut f32, to_step: usize) {
         unsafe { super::avx2::transpose_square(from, from_step, to, to_step) }
     }
+}
+
+/// A condition that holds in the first `n` lanes; what is not loaded or stored is not touched either.
+#[inline(always)]
+fn first_lanes(n: usize) -> __mmask16 {
+    if n >= Avx512::LANES { !0 } else { !(!0 << n) }
 }

@@ -7,10 +7,25 @@
     reason = "each test file uses a part of this; sizes are tiny"
 )]
 
+use std::env;
+
 use kernels::Activation;
 use kernels::conv::{ConvBlock, DEAD, Layout, Padding, Pool};
 use kernels::dense::DenseBlock;
 use kernels::dropout::Dropout;
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
+
+/// The same cases every time, `cases` of them; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` ask for others.
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
+    if env::var_os("PROPTEST_RNG_SEED").is_none() {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    config
+}
 
 /// Multiples of 1/8 from -1 to 1, so that sums are exact in f32 too, and equal pixels and zeros
 /// before the activation are common.
@@ -109,6 +124,11 @@ impl Conv<'_> {
         if kept { f64::from(dropout.scale()) } else { 0.0 }
     }
 
+    /// The code of an output; of a block without codes each gradient goes back to its own pixel.
+    fn code(&self, codes: &[u8], n: usize, at: [usize; 3]) -> u8 {
+        codes.get(index(Layout::ChannelsLast, self.block.output_shape(), n, at)).copied().unwrap_or(0)
+    }
+
     /// Forward.
     pub(crate) fn outputs(&self) -> Vec<Sum> {
         let b = &self.block;
@@ -130,7 +150,7 @@ impl Conv<'_> {
         self.for_each_output(|n, at, parts| {
             let sums: Vec<f64> = parts.iter().map(|&part| self.convolved(n, part).value).collect();
             let best = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let code = codes[index(Layout::ChannelsLast, b.output_shape(), n, at)];
+            let code = self.code(codes, n, at);
             if b.activation == Activation::Relu {
                 let output = output[index(b.output_layout, b.output_shape(), n, at)];
                 assert!((code == DEAD) == (output == 0.0), "{at:?}: code {code} of the output {output}");
@@ -158,23 +178,24 @@ impl Conv<'_> {
             bias: vec![Sum::default(); b.out_channels],
         };
         self.for_each_output(|n, at, parts| {
-            let code = codes[index(Layout::ChannelsLast, b.output_shape(), n, at)];
-            if code == DEAD {
-                return;
-            }
+            let code = self.code(codes, n, at);
             let out = index(b.output_layout, b.output_shape(), n, at);
-            let gradient = f64::from(grad_output[out]) * self.kept(n, at);
-            all.bias[at[0]].add(gradient);
-            self.products(n, parts[usize::from(code)], |x, w| {
-                all.input[x].add(gradient * f64::from(self.weight[w]));
-                all.weight[w].add(gradient * f64::from(self.input[x]));
+            let gradient = f64::from(grad_output[out]);
+            // Of a window whose gradient stops, any pixel tells the size.
+            let (scale, part) =
+                if code == DEAD { (0.0, parts[0]) } else { (self.kept(n, at), parts[usize::from(code)]) };
+            all.bias[at[0]].add_scaled(gradient, scale);
+            self.products(n, part, |x, w| {
+                all.input[x].add_scaled(gradient * f64::from(self.weight[w]), scale);
+                all.weight[w].add_scaled(gradient * f64::from(self.input[x]), scale);
             });
         });
         all
     }
 }
 
-/// A sum, and the sum of its terms' absolute values.
+/// A sum, and the sum of its terms' absolute values: terms that are zero because a gradient stops there count as if it
+/// did not, since they are in the points of a tile like all the others.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sum {
     value: f64,
@@ -183,8 +204,12 @@ pub(crate) struct Sum {
 
 impl Sum {
     fn add(&mut self, term: f64) {
-        self.value += term;
-        self.size += term.abs();
+        self.add_scaled(term, 1.0);
+    }
+
+    fn add_scaled(&mut self, term: f64, scale: f64) {
+        self.value += scale * term;
+        self.size += scale.max(1.0) * term.abs();
     }
 }
 
