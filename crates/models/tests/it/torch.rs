@@ -2,7 +2,7 @@
 //!
 //! Needs Python with `torch` and `safetensors`: the interpreter in the environment variable `PYTHON`, else
 //! `python3`. Where they are absent the test says on stderr that it was not run; a `PYTHON` that was asked
-//! for must have them.
+//! for must have them. What was found goes to stderr, and as JSON to the folder that `PYTORCH_RECORD` names.
 
 use std::env;
 use std::fs;
@@ -15,7 +15,7 @@ use burn::tensor::Device;
 use models::{
     InputShape, Model, ModelConfig, TensorFile, TransferConfig, VggVariant, from_safetensors, to_safetensors,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{every_kind, forward_in_training, images, values};
 
@@ -38,12 +38,14 @@ fn pytorch_computes_the_same_logits() {
     let output = Command::new(python).arg(script).args(folders).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let largest = cases.iter().map(Case::check).fold(0.0, f32::max);
-    note(&format!("{} networks compared with PyTorch: logits differ by at most {largest:e}", cases.len()));
+    let versions = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let found = json!({ "versions": versions, "networks": cases.len(), "largest_difference_of_logits": largest });
+    record("networks.json", &found);
 }
 
-/// A VGG19 with torchvision's names and weights of PyTorch's own, saved in both of PyTorch's formats.
+/// A VGG19 with torchvision's names and weights of PyTorch's own, saved in both of PyTorch's formats, and a head on it.
 #[test]
-fn pytorch_files_give_pytorchs_features() {
+fn pytorch_files_give_pytorchs_features_and_logits() {
     let Some(python) = python_with_torch() else {
         return;
     };
@@ -55,27 +57,47 @@ fn pytorch_files_give_pytorchs_features() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/torch_vgg19.py");
     let output = Command::new(python).arg(script).arg(root.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let expected = fs::read(root.path().join("features.bin")).unwrap();
-    let (expected, _) = expected.as_chunks::<4>();
-    let expected: Vec<f32> = expected.iter().map(|&word| f32::from_le_bytes(word)).collect();
-    let scale = expected.iter().fold(0.0, |most: f32, value| most.max(value.abs()));
-    assert!(scale > 0.1, "features that are all but zero would prove nothing: {scale}");
+    let [expected, logits] = ["features.bin", "logits.bin"].map(|file| floats(&root.path().join(file)));
+    let scale = |values: &[f32]| values.iter().fold(0.0, |most: f32, value| most.max(value.abs()));
+    for values in [&expected, &logits] {
+        assert!(scale(values) > 0.1, "values that are all but zero would prove nothing: {}", scale(values));
+    }
+    let head = fs::read(root.path().join("head.safetensors")).unwrap();
+    let mut found =
+        json!({ "versions": String::from_utf8_lossy(&output.stdout).trim(), "largest_feature": scale(&expected) });
     for file in ["vgg19.pth", "vgg19_legacy.pth"] {
         let path = root.path().join(file);
         let mut tensors = TensorFile::open(fs::File::open(path).unwrap()).unwrap();
-        let base = TransferConfig::new(VggVariant::Vgg19, "").base(&mut tensors).unwrap();
-        let blocks = values(base.forward(input()));
+        let config = TransferConfig::new(VggVariant::Vgg19, "");
+        let base = config.base(&mut tensors).unwrap();
+        let features = base.forward(input());
+        let model = ModelConfig::Transfer(config).init_seeded(shape, NUM_CLASSES, 18);
+        let model = from_safetensors(model, &head).unwrap();
+        let of_logits = largest_difference(&values(model.forward(features.clone())), &logits);
+        assert!(of_logits < TOLERANCE, "{file}: logits differ by {of_logits}");
+        let blocks = values(features);
         let extracted = base.extractor(shape, &Device::flex()).forward(input());
-        assert_eq!((blocks.len(), extracted.len()), (expected.len(), expected.len()));
-        let expected = expected.iter().chain(&expected);
-        let found = blocks.iter().chain(&extracted);
-        let differences = found.zip(expected).map(|(found, expected)| (found - expected).abs());
-        let largest = differences.fold(0.0, |largest, difference| {
-            assert!(difference < TOLERANCE, "{file}: features differ by {difference}");
-            f32::max(difference, largest)
+        let of_features = largest_difference(&blocks, &expected).max(largest_difference(&extracted, &expected));
+        assert!(of_features < TOLERANCE, "{file}: features differ by {of_features}");
+        found[file] = json!({
+            "largest_difference_of_features": of_features,
+            "largest_difference_of_logits": of_logits,
         });
-        note(&format!("{file}: features of VGG19, up to {scale}, differ from PyTorch's by at most {largest:e}"));
     }
+    record("vgg19.json", &found);
+}
+
+fn floats(file: &Path) -> Vec<f32> {
+    let bytes = fs::read(file).unwrap();
+    bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect()
+}
+
+/// Infinite where anything is not a number, which a maximum would lose.
+fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let differences = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
+    differences
+        .fold(0.0, |largest, difference| if difference.is_nan() { f32::INFINITY } else { largest.max(difference) })
 }
 
 struct Case {
@@ -118,15 +140,9 @@ impl Case {
     }
 
     fn compare(&self, weights: &str, ours: &[f32], file: &str) -> f32 {
-        let bytes = fs::read(self.folder.join(file)).unwrap();
-        let (words, _) = bytes.as_chunks::<4>();
-        assert_eq!(words.len(), ours.len());
-        let differences = ours.iter().zip(words).map(|(ours, &word)| (ours - f32::from_le_bytes(word)).abs());
-        // A logit that is not a number would be lost in a maximum.
-        differences.fold(0.0, |largest, difference| {
-            assert!(difference < TOLERANCE, "{:?} with {weights}: logits differ by {difference}", self.config);
-            difference.max(largest)
-        })
+        let difference = largest_difference(ours, &floats(&self.folder.join(file)));
+        assert!(difference < TOLERANCE, "{:?} with {weights}: logits differ by {difference}", self.config);
+        difference
     }
 }
 
@@ -149,6 +165,15 @@ fn python_with_torch() -> Option<String> {
     assert!(asked.is_none(), "{python}: {missing}");
     note(&format!("the comparison with PyTorch was not run: {python}: {missing}"));
     None
+}
+
+/// Says what was found, and keeps it where that is asked for.
+fn record(file: &str, found: &Value) {
+    note(&format!("compared with PyTorch: {found}"));
+    if let Ok(folder) = env::var("PYTORCH_RECORD") {
+        let path = Path::new(&folder).join(file);
+        fs::write(&path, format!("{found:#}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
 }
 
 /// Writes past the test harness, which would swallow what a passing test prints.

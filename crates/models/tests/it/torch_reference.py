@@ -195,3 +195,4 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     for argument in sys.argv[1:]:
         run(Path(argument))
+    print(f"torch {torch.__version__}")
