@@ -1,10 +1,14 @@
 //! What a person sees on stderr while a run goes on.
 
-use std::{cell::Cell, io::IsTerminal};
+use std::{
+    cell::Cell,
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
 
 use clap::ValueEnum;
 use data::Part;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     metrics::EpochRow,
@@ -45,6 +49,23 @@ pub struct Display {
     bar: ProgressBar,
     /// Images whose features were computed when that was last shown.
     extracted: Cell<usize>,
+    pace: Cell<Option<Pace>>,
+}
+
+/// When the first step was seen that this process has made, and which one of the run it was.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    start: Instant,
+    first: usize,
+}
+
+impl Pace {
+    /// The time that is left after a step, of so many in the run; none before a second step.
+    fn left(self, now: Instant, done: usize, all: usize) -> Option<Duration> {
+        let made = u32::try_from(done.checked_sub(self.first)?).ok().filter(|&made| made > 0)?;
+        let left = u32::try_from(all.saturating_sub(done)).ok()?;
+        Some((now - self.start) / made * left)
+    }
 }
 
 impl Display {
@@ -60,11 +81,11 @@ impl Display {
             if mode == ProgressMode::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         bar.set_style(
-            ProgressStyle::with_template("{prefix} [{bar:28}] {pos}/{len}  {msg}  {eta} left")
+            ProgressStyle::with_template("{prefix} [{wide_bar}] {pos}/{len}  {msg}")
                 .expect("a fixed template")
                 .progress_chars("=> "),
         );
-        Self { mode, bar, extracted: Cell::new(0) }
+        Self { mode, bar, extracted: Cell::new(0), pace: Cell::new(None) }
     }
 
     /// A line about the run as a whole.
@@ -84,7 +105,8 @@ impl Display {
                 self.bar.reset();
                 self.say(&epoch_line(row, *rank, epochs));
             }
-            Event::Validating(_) | Event::Diverged(_) => {}
+            Event::Validating(_) => self.bar.set_message("validating"),
+            Event::Diverged(_) => {}
         }
     }
 
@@ -126,7 +148,14 @@ impl Display {
             self.bar.set_prefix(format!("epoch {}/{} {}", step.epoch, step.epochs, step.phase));
         }
         self.bar.set_position(step.step as u64);
-        self.bar.set_message(format!("loss {:.4}  accuracy {:.4}", step.loss, step.accuracy));
+        // Of the whole run: an epoch is over before anyone has read how long it takes.
+        let done = (step.epoch - 1) * step.steps + step.step;
+        let now = Instant::now();
+        let pace = self.pace.get().unwrap_or(Pace { start: now, first: done });
+        self.pace.set(Some(pace));
+        let left = pace.left(now, done, step.epochs * step.steps);
+        let left = left.map_or_else(String::new, |left| format!("  {:#} left", HumanDuration(left)));
+        self.bar.set_message(format!("loss {:.4}  accuracy {:.4}{left}", step.loss, step.accuracy));
     }
 }
 
@@ -177,6 +206,17 @@ mod tests {
             "epoch  3/60 plain  train loss 0.5000 accuracy 0.8000  valid loss 0.4000 accuracy 0.9000  lr 1.00e-3  \
              2.5 s  1234 images/s  best"
         );
+    }
+
+    #[test]
+    fn the_time_left_is_that_of_the_run_at_the_pace_of_this_process() {
+        let start = Instant::now();
+        // The twentieth step of the run was the first one since it went on.
+        let pace = Pace { start, first: 20 };
+        let seconds = Duration::from_secs;
+        assert_eq!(pace.left(start, 20, 100), None);
+        assert_eq!(pace.left(start + seconds(10), 30, 100), Some(seconds(70)));
+        assert_eq!(pace.left(start + seconds(80), 100, 100), Some(seconds(0)));
     }
 
     #[test]

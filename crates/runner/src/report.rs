@@ -46,7 +46,8 @@ pub fn draw(run: &RunDir, formats: Formats) -> Result<Vec<PathBuf>, Error> {
         add("loss", &curves::loss(&name, &rows, best))?;
         add("accuracy", &curves::accuracy(&name, &rows, best))?;
         add("history", &curves::history(&name, &rows))?;
-        if let Some(error) = curves::error(&name, &rows) {
+        let measure = if run.has_learnt() { curves::Measure::SumOfErrors } else { curves::Measure::HalfClassMean };
+        if let Some(error) = curves::error(&name, &rows, measure) {
             add("error", &error)?;
         }
     }

@@ -202,6 +202,12 @@ impl RunDir {
         self.write_json(files::LEARNT, learnt)
     }
 
+    /// Whether a network without images has learnt here.
+    #[must_use]
+    pub fn has_learnt(&self) -> bool {
+        self.path().join(files::LEARNT).is_file()
+    }
+
     /// Writes the pixels that galleries show, so that they can be drawn again without the data set.
     ///
     /// # Errors

@@ -90,7 +90,7 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) drawing: Drawing,
     /// Print the resolved configuration and the model, and touch nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub(super) dry_run: bool,
 }
 

@@ -10,7 +10,8 @@ use crate::{
     backend,
     error::Error,
     experiment::{self, BackendName, Overrides},
-    figures::{self, EmbeddedPart, Group, Options, Output},
+    figures::{self, EmbeddedPart, Group, Options},
+    report,
     run_dir::RunDir,
 };
 
@@ -63,21 +64,23 @@ pub(super) struct FiguresArguments {
 pub(super) fn figures(arguments: &FiguresArguments) -> Result<(), Error> {
     let options = arguments.options();
     options.validate()?;
-    for path in arguments.draw(&options)?.into_written() {
+    for path in arguments.draw(&options)? {
         super::answer(&path.display())?;
     }
     Ok(())
 }
 
 impl FiguresArguments {
-    fn draw(&self, options: &Options) -> Result<Output, Error> {
+    fn draw(&self, options: &Options) -> Result<Vec<PathBuf>, Error> {
         let target = &self.target;
         if target.extension().is_some_and(|extension| extension == "toml") {
-            let experiment = experiment::load(target, &Overrides::default())?.experiment;
-            let latest = self.results_dir.join(&experiment.name).join("latest");
+            let name = match experiment::load_xor(target, &Overrides::default())? {
+                Some(xor) => xor.experiment.name,
+                None => experiment::load(target, &Overrides::default())?.experiment.name,
+            };
+            let latest = self.results_dir.join(&name).join("latest");
             if !latest.exists() {
-                let message =
-                    format!("{}: there is no run of {} yet; train it first", latest.display(), experiment.name);
+                let message = format!("{}: there is no run of {name} yet; train it first", latest.display());
                 return Err(Error::Usage(message));
             }
             return self.draw_run(&latest, options);
@@ -94,16 +97,21 @@ impl FiguresArguments {
             )));
         };
         let locate = LocateOptions { data_dir: self.data_dir.clone(), ..self.fetching.options() };
-        figures::draw_dataset(&data::locate(&Source::Named(info), &locate)?, &self.results_dir, options)
+        let files = data::locate(&Source::Named(info), &locate)?;
+        Ok(figures::draw_dataset(&files, &self.results_dir, options)?.into_written())
     }
 
-    fn draw_run(&self, path: &Path, options: &Options) -> Result<Output, Error> {
+    fn draw_run(&self, path: &Path, options: &Options) -> Result<Vec<PathBuf>, Error> {
         let run = RunDir::open(path)?;
+        if experiment::load_xor(&run.config_path(), &Overrides::default())?.is_some() {
+            // It has neither images nor layers of a model: what there is to draw are its records.
+            return report::draw(&run, options.formats);
+        }
         let overrides = Overrides { data_dir: self.data_dir.clone(), ..Overrides::default() };
         let resolved = experiment::load(&run.config_path(), &overrides)?;
         // Pictures need no GPU, and on the CPU they are the same everywhere.
         let backend = backend::select(BackendName::Flex)?;
-        figures::draw_run(&run, &resolved, &backend, &self.fetching.options(), options)
+        Ok(figures::draw_run(&run, &resolved, &backend, &self.fetching.options(), options)?.into_written())
     }
 
     fn options(&self) -> Options {

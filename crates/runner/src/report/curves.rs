@@ -9,25 +9,46 @@ type Field = fn(&EpochRow) -> Option<f64>;
 
 const LOSS_LABEL: &str = "cross-entropy (nats)";
 
-/// The figure that `loss.monitor` asks for; none where the rows have none.
-pub(super) fn error(name: &str, rows: &[EpochRow]) -> Option<Curves> {
+/// What an error is the error of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// `loss.monitor = "half_class_mean"`.
+    HalfClassMean,
+    /// That of the exclusive or.
+    SumOfErrors,
+}
+
+impl Measure {
+    fn label(self) -> &'static str {
+        match self {
+            Self::HalfClassMean => "half the class mean of summed cross-entropy and penalty",
+            Self::SumOfErrors => "sum over the rows of target less output",
+        }
+    }
+}
+
+/// The error that a source plots; none where the rows have none.
+pub(super) fn error(name: &str, rows: &[EpochRow], measure: Measure) -> Option<Curves> {
     let points = points(rows, |row| row.train_error);
     let series = Series { name: "train".to_owned(), points, style: SeriesStyle::train() };
     (!series.points.is_empty()).then(|| Curves {
         title: format!("{name}: error"),
         x_label: "epoch".to_owned(),
-        y_label: "error".to_owned(),
+        y_label: measure.label().to_owned(),
         series: vec![series],
         phases: phases(rows),
         ..Curves::default()
     })
 }
 
+/// What the loss is, as far as rows tell: where an error is watched besides, it is another than cross-entropy.
+fn loss_label(rows: &[EpochRow]) -> &'static str {
+    if rows.iter().any(|row| row.train_error.is_some()) { "loss per sample" } else { LOSS_LABEL }
+}
+
 /// Training and validation loss.
 pub(super) fn loss(name: &str, rows: &[EpochRow], best: Option<usize>) -> Curves {
-    // Where an error is watched besides, the loss is another than cross-entropy.
-    let label = if rows.iter().any(|row| row.train_error.is_some()) { "loss per sample" } else { LOSS_LABEL };
-    curves(&format!("{name}: loss"), label, rows, best, |row| Some(row.train_loss), |row| row.valid_loss)
+    curves(&format!("{name}: loss"), loss_label(rows), rows, best, |row| Some(row.train_loss), |row| row.valid_loss)
 }
 
 /// Training and validation accuracy.
@@ -53,10 +74,12 @@ pub(super) fn history(name: &str, rows: &[EpochRow]) -> Curves {
         points: points(rows, field),
         style,
     });
+    let is_off = rows.iter().any(|row| row.train_loss > 1.0 || row.valid_loss.is_some_and(|loss| loss > 1.0));
+    let off = if is_off { "; losses above 1 are off the plot" } else { "" };
     Curves {
-        title: format!("{name}: loss and accuracy"),
+        title: format!("{name}: loss and accuracy{off}"),
         x_label: "epoch".to_owned(),
-        y_label: "loss (nats) and accuracy".to_owned(),
+        y_label: format!("{} and accuracy", loss_label(rows)),
         series: series.filter(|series| !series.points.is_empty()).collect(),
         phases: phases(rows),
         y_range: Some((0.0, 1.0)),

@@ -36,6 +36,13 @@ fn the_exclusive_or_leaves_its_errors_and_what_it_learnt() {
     for file in ["config.toml", "environment.json", "metrics.csv", "plots/error.png", "plots/loss.png"] {
         assert!(!run.read(file).is_empty(), "{file} is empty");
     }
+    let error = run.dir.join("plots/error.png");
+    std::fs::remove_file(&error).expect("it is there");
+    for target in ["experiments/xor.toml", run.dir.to_str().expect("utf-8")] {
+        let drawn = suite.output(&["figures", target]);
+        assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
+        assert!(String::from_utf8_lossy(&drawn.stdout).contains("error.png") && error.is_file());
+    }
     let config = run.dir.join("config.toml");
     let again = suite.output(&[config.to_str().expect("utf-8"), "--progress=plain", "--json", "--skip-finished"]);
     let said = String::from_utf8_lossy(&again.stderr);
