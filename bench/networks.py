@@ -44,6 +44,18 @@ def cnn4(width):
     ]
 
 
+def ann(width):
+    return [
+        ("flatten",),
+        *[
+            layer
+            for units in (128, 24, 24)
+            for layer in (("dense", units * width), ("relu",), ("drop", 0.3), ("norm",))
+        ],
+        ("dense", 10),
+    ]
+
+
 def vgg_small(width):
     stage = lambda filters: [("conv", filters * width, "same"), ("norm",), ("relu",)] * 2 + [("pool",)]
     return [

@@ -1,11 +1,17 @@
 //! Results that are kept with the sources: runs and sweeps without their weights, and the table over them.
 //!
-//! `results/reference/<experiment>-s<seed>/` is a run, `results/reference/<experiment>-<sweep>/` a sweep. Knows what
-//! is worth keeping and how it is shown, not how it came about.
+//! `results/reference/<experiment>-s<seed>/` is a run, `<experiment>-composed-s<seed>/` one with Burn's operations in the
+//! place of the suite's kernels, `<experiment>-<sweep>/` a sweep. Knows what is worth keeping and how it is shown, not how
+//! it came about.
 
+mod comparisons;
 mod keep;
 mod measured;
+mod peers;
+mod settings;
+mod siblings;
 mod table;
+mod text;
 
 pub use keep::{Replace, keep};
 pub use table::{Listed, markdown};

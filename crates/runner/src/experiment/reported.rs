@@ -53,6 +53,9 @@ pub struct Reported {
     /// Whether this file keeps a mistake of the publication. Default false: there was none, or it is mended.
     #[serde(default)]
     pub as_published: bool,
+    /// Name of the experiment that mends the mistake, where it is not this one's name with another ending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended_by: Option<String>,
 }
 
 /// A time or a range of times. TOML `30` or `[30, 45]`.
@@ -71,6 +74,7 @@ impl Reported {
             ("data", Some(&self.data)),
             ("hardware", self.hardware.as_ref()),
             ("note", self.note.as_ref()),
+            ("mended_by", self.mended_by.as_ref()),
         ];
         for (key, text) in lines.into_iter().filter_map(|(key, text)| Some((key, text?))) {
             // These become cells of a table.

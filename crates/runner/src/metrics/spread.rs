@@ -29,6 +29,12 @@ impl Spread {
         let sd = (n > 1).then(|| (squares / as_f64(n - 1)).sqrt());
         Some(Self { mean, sd, n })
     }
+
+    /// Standard error of the mean; none of a single value.
+    #[must_use]
+    pub fn standard_error(&self) -> Option<f64> {
+        self.sd.map(|sd| sd / as_f64(self.n).sqrt())
+    }
 }
 
 /// `0.9123 ± 0.0021`, or `0.9123` of a single value; four digits unless the format says otherwise.
@@ -61,6 +67,13 @@ mod tests {
     fn the_standard_deviation_divides_by_one_less_than_the_count() {
         check(&[2.0, 4.0, 6.0], 4.0, Some(2.0), "4.0000 ± 2.0000");
         check(&[0.5, 0.5], 0.5, Some(0.0), "0.5000 ± 0.0000");
+    }
+
+    #[test]
+    fn the_standard_error_of_the_mean_divides_by_the_root_of_the_count() {
+        let error = |values: &[f64]| Spread::of(values.iter().copied()).expect("some values").standard_error();
+        assert_eq!(error(&[1.0, 1.0, 5.0, 5.0]), Some((16.0_f64 / 3.0).sqrt() / 2.0));
+        assert_eq!(error(&[0.25]), None);
     }
 
     #[test]

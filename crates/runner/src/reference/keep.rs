@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use models::ModelConfig;
+use models::{Kernels, ModelConfig};
 use serde_json::Value;
 
 use crate::{
@@ -36,7 +36,8 @@ pub enum Replace {
 
 /// Keeps a run or a sweep as reference and returns the folder.
 ///
-/// Pictures are kept of one run per experiment. Paths of this machine are left out.
+/// Pictures are kept of one run per experiment, numbers alone of runs with Burn's operations, whose name ends in
+/// `-composed-s<seed>`. Paths of this machine are left out.
 ///
 /// # Errors
 ///
@@ -126,11 +127,13 @@ fn run(path: &Path, references: &Path) -> Result<Kept, Error> {
         return Err(Error::Usage(format!("{}: the run is not finished", path.display())));
     };
     let (experiment, seed) = (&summary.experiment, summary.seed);
-    let mut kept = Kept { name: format!("{experiment}-s{seed}"), files: Vec::new() };
+    let is_composed = kernels(&path.join("config.toml"))? == Kernels::Composed;
+    let composed = if is_composed { "-composed" } else { "" };
+    let mut kept = Kept { name: format!("{experiment}{composed}-s{seed}"), files: Vec::new() };
     kept.add_config(path, "config.toml")?;
     kept.add(path, &RUN_FILES)?;
     kept.add_environment(path)?;
-    if !has_pictures(references, experiment, &kept.name) {
+    if !is_composed && !has_pictures(references, experiment, &kept.name) {
         kept.add_plots(path, &RUN_PLOTS)?;
     }
     Ok(kept)
@@ -155,6 +158,14 @@ fn has_pictures(references: &Path, experiment: &str, except: &str) -> bool {
     names
         .filter_map(|name| name.into_string().ok())
         .any(|name| name != except && seed(&name).is_some() && references.join(&name).join("plots").is_dir())
+}
+
+/// What ran the blocks of a run.
+fn kernels(config: &Path) -> Result<Kernels, Error> {
+    if experiment::load_xor(config, &Overrides::default())?.is_some() {
+        return Ok(Kernels::default());
+    }
+    Ok(experiment::load(config, &Overrides::default())?.experiment.training.kernels)
 }
 
 /// The configuration without the folders that its data and the weights of its base were in: their names and their hashes

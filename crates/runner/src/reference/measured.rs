@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use models::Kernels;
 use serde::Deserialize;
 
 use crate::{
@@ -24,10 +25,23 @@ pub(super) struct KeptRun {
     /// None where its configuration is of an older form that can no longer be read.
     pub(super) experiment: Option<Experiment>,
     pub(super) machine: Option<Machine>,
-    pub(super) last_epoch: Option<EpochRow>,
+    /// Its epochs, or those of them that were written.
+    pub(super) rows: Vec<EpochRow>,
     /// Seconds of training and validation of an epoch.
     pub(super) epoch_seconds: f64,
-    pub(super) has_plots: bool,
+    /// Names of its pictures.
+    pub(super) plots: Vec<String>,
+}
+
+impl KeptRun {
+    pub(super) fn last_epoch(&self) -> Option<&EpochRow> {
+        self.rows.last()
+    }
+
+    /// What ran its blocks.
+    fn kernels(&self) -> Kernels {
+        self.experiment.as_ref().map(|it| it.training.kernels).unwrap_or_default()
+    }
 }
 
 /// What of `environment.json` the table says.
@@ -36,6 +50,15 @@ pub(super) struct Machine {
     pub(super) cpu: Option<String>,
     pub(super) threads: usize,
     pub(super) adapter: Option<String>,
+    /// Of a network on frozen features: the weights that these came from.
+    pub(super) features: Option<Base>,
+}
+
+/// The weights of a frozen base.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Base {
+    pub(super) weights: String,
+    pub(super) weights_sha256: String,
 }
 
 /// A sweep that is kept.
@@ -65,7 +88,8 @@ impl References {
             return Ok(found);
         }
         let entries = fs::read_dir(folder).map_err(Error::io("cannot list", folder))?;
-        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        let mut paths: Vec<PathBuf> =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
         paths.sort_by_key(|path| sort_key(path));
         for path in paths {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -75,7 +99,7 @@ impl References {
                 && let run = RunDir::open(&path)?
                 && let Some(summary) = run.summary()?
             {
-                let mut rows = run.metrics()?;
+                let rows = run.metrics()?;
                 found.runs.push(KeptRun {
                     name,
                     epoch_seconds: epoch_seconds(&rows, &summary.seconds, summary.epochs),
@@ -84,8 +108,8 @@ impl References {
                         .ok()
                         .map(|resolved| resolved.experiment),
                     machine: machine(&path)?,
-                    last_epoch: rows.pop(),
-                    has_plots: path.join("plots").is_dir(),
+                    rows,
+                    plots: plots(&path.join("plots"))?,
                 });
             }
         }
@@ -94,13 +118,34 @@ impl References {
 
     /// The runs of an experiment, by seed.
     pub(super) fn of(&self, experiment: &str) -> Vec<&KeptRun> {
-        self.runs.iter().filter(|run| run.summary.experiment == experiment).collect()
+        self.by(Kernels::Fused, experiment)
+    }
+
+    /// The runs of an experiment that were composed of Burn's operations, by seed.
+    pub(super) fn composed(&self, experiment: &str) -> Vec<&KeptRun> {
+        self.by(Kernels::Composed, experiment)
+    }
+
+    fn by(&self, kernels: Kernels, experiment: &str) -> Vec<&KeptRun> {
+        let wanted = |run: &&KeptRun| run.summary.experiment == experiment && run.kernels() == kernels;
+        self.runs.iter().filter(wanted).collect()
     }
 
     /// The sweep of an experiment.
     pub(super) fn sweep_of(&self, experiment: &str) -> Option<&KeptSweep> {
         self.sweeps.iter().find(|sweep| sweep.ranking.experiment == experiment)
     }
+}
+
+/// Names of the files of a folder, if there is one.
+fn plots(folder: &Path) -> Result<Vec<String>, Error> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(folder).map_err(Error::io("cannot list", folder))?;
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    Ok(names)
 }
 
 /// `-s2` before `-s10`.

@@ -39,28 +39,66 @@ fn the_table_is_what_the_kept_results_say() {
 }
 
 #[test]
+fn every_link_of_the_table_leads_somewhere() {
+    let results = repository().join("results");
+    let text = fs::read_to_string(results.join("README.md")).expect("readable");
+    let targets: Vec<&str> = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|it| it.0).collect();
+    assert!(targets.len() > 50, "{} links", targets.len());
+    for target in targets {
+        assert!(results.join(target).is_file(), "{target} is not there");
+    }
+}
+
+#[test]
 fn kept_runs_fill_the_table_and_any_change_is_noticed() {
     let suite = Suite::new();
     let folder = experiments(&suite);
-    let run = |name: &str, seed: &str| {
+    let run = |name: &str, seed: &str, kernels: &str| {
         let file = format!("{folder}/{name}.toml");
         let data_dir = suite.path().join("nowhere").display().to_string();
-        let flags = ["--backend=flex", "--progress=none", "--run-name", seed, "--seed", seed, "--data-dir", &data_dir];
-        let output = suite.output(&[&[file.as_str()], flags.as_slice()].concat());
+        let set = format!("--set=training.kernels={kernels}");
+        let (run_name, seed) = (format!("{kernels}-{seed}"), format!("--seed={seed}"));
+        let output = suite.output(&[
+            &file,
+            "--backend=flex",
+            "--progress=none",
+            "--run-name",
+            &run_name,
+            &seed,
+            "--data-dir",
+            &data_dir,
+            &set,
+        ]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        suite.results().join(name).join(seed).display().to_string()
+        suite.results().join(name).join(run_name).display().to_string()
     };
-    let runs = [run("tiny", "0"), run("tiny", "1"), run("tiny_corrected", "0")];
-    let keep = |more: &[&str]| suite.output(&[&["keep", &runs[0], &runs[1], &runs[2]], more].concat());
+    let runs = [("tiny", "0"), ("tiny", "1"), ("tiny_corrected", "0")].map(|(name, seed)| run(name, seed, "fused"));
+    let composed = ["0", "1"].map(|seed| run("tiny", seed, "composed"));
+    let keep = |more: &[&str]| {
+        let runs: Vec<&str> = runs.iter().chain(&composed).map(String::as_str).collect();
+        suite.output(&[&["keep"], runs.as_slice(), more].concat())
+    };
     let output = keep(&[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let reference = suite.results().join("reference");
     let kept = |name: &str| reference.join(name).exists();
-    for there in ["tiny-s0/summary.json", "tiny-s0/plots/accuracy.png", "tiny-s1/metrics.csv", "tiny-s0/status.json"] {
+    for there in [
+        "tiny-s0/summary.json",
+        "tiny-s0/plots/accuracy.png",
+        "tiny-s1/metrics.csv",
+        "tiny-s0/status.json",
+        "tiny-composed-s1/summary.json",
+    ] {
         assert!(kept(there), "{there} is missing");
     }
-    for not_there in ["tiny-s0/model.safetensors", "tiny-s0/predictions.csv", "tiny-s0/tiles.json", "tiny-s1/plots"] {
+    for not_there in [
+        "tiny-s0/model.safetensors",
+        "tiny-s0/predictions.csv",
+        "tiny-s0/tiles.json",
+        "tiny-s1/plots",
+        "tiny-composed-s0/plots",
+    ] {
         assert!(!kept(not_there), "{not_there} is kept");
     }
     let here = suite.path().to_str().expect("utf-8");
@@ -86,11 +124,19 @@ fn kept_runs_fill_the_table_and_any_change_is_noticed() {
         "no reference run",
         "## What the mistakes cost",
         "tiny → tiny_corrected",
+        "## What the kernels change",
+        "[s0](reference/tiny-composed-s0/summary.json) [s1](reference/tiny-composed-s1/summary.json) |",
     ] {
         assert!(text.contains(part), "{part:?} is missing: {text}");
     }
     assert!(!text.contains('†'), "{text}");
     assert_eq!(table(&suite, &folder, &["--check"]).0, 0);
+    assert!(!text.contains("What Keras reaches"), "{text}");
+    let line = "{\"network\": \"tiny\", \"seed\": 0, \"epoch\": 1, \"valid\": 0.75, \"test\": 0.5}\n";
+    fs::write(reference.join("keras.jsonl"), line).expect("writable");
+    let (code, text) = table(&suite, &folder, &[]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("| tiny | 50.00 | 50.00 | 1 | "), "{text}");
 
     let summary = reference.join("tiny-s1/summary.json");
     let text =
@@ -103,7 +149,11 @@ fn kept_runs_fill_the_table_and_any_change_is_noticed() {
     // An experiment that has changed since is marked.
     let file = format!("{folder}/tiny.toml");
     fs::write(&file, fs::read_to_string(&file).expect("readable").replace("[8]", "[9]")).expect("writable");
-    assert!(table(&suite, &folder, &[]).1.contains('†'));
+    let text = table(&suite, &folder, &[]).1;
+    assert!(
+        text.contains("- † made with other settings than the experiment file has today: tiny (model.hidden_sizes)"),
+        "{text}"
+    );
 }
 
 #[test]
