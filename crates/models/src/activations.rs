@@ -5,9 +5,9 @@
 
 use burn::tensor::Tensor;
 
-use crate::Model;
 use crate::block::Block;
 use crate::vgg::Reduction;
+use crate::{Base, Model};
 
 /// The output of one layer for a batch.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl Model {
     /// [`UnknownLayer`] with the names that there are.
     pub fn activations(&self, images: Tensor<4>, names: &[&str]) -> Result<Activations, UnknownLayer> {
         let reduction = self.reduction();
-        let mut observer = Observer { wanted: names, known: Vec::new(), seen: Vec::new() };
+        let mut observer = Observer::of(names);
         let mut passing = Passing::Maps(images);
         // Blocks are handed out for changing; the copy shares its tensors with the network.
         for block in self.clone().blocks() {
@@ -80,12 +80,28 @@ impl Model {
             };
         }
         let logits = passing.into_features(reduction, &mut observer);
-        let layers = names.iter().map(|name| observer.take(name)).collect::<Result<_, _>>()?;
-        Ok(Activations { layers, logits })
+        Ok(Activations { layers: observer.found()?, logits })
     }
 
     fn reduction(&self) -> Reduction {
         if let Self::Vgg(model) = self { model.reduction() } else { Reduction::Flatten }
+    }
+}
+
+impl Base {
+    /// What the layers called `names` put out, of the base of a transfer alone; as [`Model::activations`].
+    ///
+    /// # Shapes
+    ///
+    /// - images: `[batch, 3, height, width]`, on a device without autodiff
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownLayer`] with the names that there are.
+    pub fn activations(&self, images: Tensor<4>, names: &[&str]) -> Result<Vec<LayerOutput>, UnknownLayer> {
+        let mut observer = Observer::of(names);
+        self.features.iter().fold(images, |maps, block| block.observe(maps, &mut observer));
+        observer.found()
     }
 }
 
@@ -116,7 +132,11 @@ pub(crate) struct Observer<'a> {
     seen: Vec<LayerOutput>,
 }
 
-impl Observer<'_> {
+impl<'a> Observer<'a> {
+    fn of(wanted: &'a [&'a str]) -> Self {
+        Self { wanted, known: Vec::new(), seen: Vec::new() }
+    }
+
     /// Notes the output of a layer; a layer without a name is in no summary.
     pub(crate) fn see<const D: usize>(&mut self, name: &str, output: &Tensor<D>) {
         if name.is_empty() {
@@ -129,6 +149,11 @@ impl Observer<'_> {
             let values = output.clone().reshape([batch, shape.iter().product()]);
             self.seen.push(LayerOutput { name: name.to_owned(), shape, values });
         }
+    }
+
+    /// What was wanted, in that order.
+    fn found(&self) -> Result<Vec<LayerOutput>, UnknownLayer> {
+        self.wanted.iter().map(|name| self.take(name)).collect()
     }
 
     fn take(&self, name: &str) -> Result<LayerOutput, UnknownLayer> {

@@ -26,6 +26,8 @@ pub struct Options {
     pub groups: Vec<Group>,
     /// Images that get figures of their own, by their index in the part.
     pub indices: Vec<usize>,
+    /// Channels of the first convolution that are shown large; empty for those that vary most.
+    pub channels: Vec<usize>,
     /// Layers that are embedded, by their names in the model's summary.
     pub layers: Vec<String>,
     /// Which images of a run are embedded.
@@ -131,6 +133,7 @@ mod tests {
             formats: Formats::Png,
             groups: vec![],
             indices: vec![],
+            channels: vec![],
             layers: vec![],
             part: EmbeddedPart::Test,
             images: 2500,

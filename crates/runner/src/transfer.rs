@@ -13,8 +13,8 @@ mod weights;
 use std::{path::PathBuf, sync::Arc};
 
 use burn::tensor::Device;
-use data::{DataFiles, Dataset, Features, Loader, LocateOptions, Part};
-use models::{InputShape, ModelConfig, TransferConfig};
+use data::{DataFiles, Dataset, Features, Loader, LoaderConfig, LocateOptions, Part};
+use models::{InputShape, LayerOutput, ModelConfig, TransferConfig};
 use serde::Serialize;
 
 use self::extract::Images;
@@ -92,6 +92,25 @@ impl FrozenBase {
     #[must_use]
     pub fn record(&self) -> &FeaturesRecord {
         &self.record
+    }
+
+    /// What layers of the base put out for one image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] for a layer that there is not.
+    pub fn activations(
+        &self,
+        (dataset, index): (&Arc<Dataset>, usize),
+        training: &TrainingData,
+        experiment: &Experiment,
+        layers: &[&str],
+    ) -> Result<Vec<LayerOutput>, Error> {
+        let config = LoaderConfig { batch_size: 1, ..LoaderConfig::default() };
+        let normalizer = &training.normalizer;
+        let loader = pipeline::image_loader(dataset, vec![index], normalizer, None, &experiment.data, config);
+        let batch = loader.epoch(0, &self.device).next().expect("a loader of one image serves it");
+        self.module.activations(batch.images, layers).map_err(|error| Error::Usage(error.to_string()))
     }
 
     /// The features of some images, from the cache as far as they are there.

@@ -28,6 +28,9 @@ pub(super) struct FiguresArguments {
     /// Image that gets figures of its own: a test image of a run, a training image of a data set
     #[arg(long, value_name = "N")]
     index: Vec<usize>,
+    /// Channel of the first convolution to show large [default: the eight that vary most]
+    #[arg(long, value_name = "N")]
+    channel: Vec<usize>,
     /// Layer to embed, by its name in the model's summary, or "pixels" [default: pixels and the last hidden layer]
     #[arg(long, value_name = "NAME")]
     layer: Vec<String>,
@@ -119,6 +122,7 @@ impl FiguresArguments {
             formats: self.drawing.formats(),
             groups: self.only.clone(),
             indices: self.index.clone(),
+            channels: self.channel.clone(),
             layers: self.layer.clone(),
             part: self.part,
             images: self.images,

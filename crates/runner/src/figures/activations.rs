@@ -1,8 +1,7 @@
 //! What the convolutions of a network put out for chosen test images.
 
-use burn::tensor::Tensor;
 use data::Dataset;
-use models::{Model, Summary};
+use models::{LayerOutput, Summary};
 use plots::{FeatureMaps, Gallery};
 
 use super::{Output, images};
@@ -26,28 +25,24 @@ pub(super) fn convolutions(summary: &Summary) -> Vec<&str> {
     starts.map(|(index, _)| of(index).name.as_str()).collect()
 }
 
-/// Draws all maps of every convolution for one test image, and some channels of the first one large.
-///
-/// # Shapes
-///
-/// - image: `[1, channels, height, width]`, as the network sees it
+/// Draws all maps of every convolution for one test image, and some channels of the first one large: those asked for,
+/// else the ones that vary most.
 pub(super) fn draw(
     output: &mut Output,
-    model: &Model,
-    layers: &[&str],
-    image: Tensor<4>,
+    found: Vec<LayerOutput>,
     (experiment, test, index): (&str, &Dataset, usize),
+    wanted: &[usize],
 ) -> Result<(), Error> {
-    let found = model.activations(image, layers).map_err(|error| Error::Usage(error.to_string()))?;
     let class = images::class_name(test, index);
-    for (number, layer) in found.layers.into_iter().enumerate() {
+    for (number, layer) in found.into_iter().enumerate() {
         let [channels, height, width] = layer.shape[..] else { continue };
         let maps: Vec<Vec<f32>> = host(layer.values).chunks(height * width).map(<[f32]>::to_vec).collect();
         if number == 0 {
+            let chosen = chosen_channels(&layer.name, &maps, wanted)?;
             let figure = Gallery {
                 title: format!("{experiment}: channels of {} for test image {index}", layer.name),
                 columns: 3,
-                tiles: channel_tiles(test, index, &maps, (width, height)),
+                tiles: channel_tiles(test, index, &maps, (width, height), &chosen),
                 ..Gallery::default()
             };
             output.figure(&format!("channels_{index}_{}", layer.name), &figure)?;
@@ -68,13 +63,31 @@ pub(super) fn draw(
     Ok(())
 }
 
-/// The image and the channels that vary most, in the order of the channels.
-fn channel_tiles(test: &Dataset, index: usize, maps: &[Vec<f32>], (width, height): (usize, usize)) -> Vec<plots::Tile> {
+/// The channels asked for, or those that vary most, in the order of the channels.
+fn chosen_channels(layer: &str, maps: &[Vec<f32>], wanted: &[usize]) -> Result<Vec<usize>, Error> {
+    if let Some(channel) = wanted.iter().find(|&&channel| channel >= maps.len()) {
+        let message = format!("--channel {channel}: expected a channel below {}, the number of {layer}'s", maps.len());
+        return Err(Error::Usage(message));
+    }
+    if !wanted.is_empty() {
+        return Ok(wanted.to_vec());
+    }
     let mut chosen: Vec<usize> = (0..maps.len()).collect();
     let deviations: Vec<f64> = maps.iter().map(|map| mean_and_deviation(map).1).collect();
     chosen.sort_by(|&a, &b| deviations[b].total_cmp(&deviations[a]));
     chosen.truncate(CHANNELS);
     chosen.sort_unstable();
+    Ok(chosen)
+}
+
+/// The image, and some channels.
+fn channel_tiles(
+    test: &Dataset,
+    index: usize,
+    maps: &[Vec<f32>],
+    (width, height): (usize, usize),
+    chosen: &[usize],
+) -> Vec<plots::Tile> {
     let image = images::captioned(test, index, format!("{}, as it is", images::class_name(test, index)));
     let channel =
         |&channel: &usize| images::gray_tile(z_scored(&maps[channel]), width, height, format!("channel {channel}"));

@@ -81,7 +81,7 @@ pub fn draw_run(
             run.malformed_predictions(format!("expected {} rows, one for each test image, found {found}", test.len()))
         );
     }
-    let finished = Finished { experiment, backend, data: &data, network, summary, test, loader, rows };
+    let finished = Finished { experiment, backend, data: &data, base, network, summary, test, loader, rows };
     if options.draws(Group::Predictions) {
         finished.predictions(&mut output, options)?;
     }
@@ -99,6 +99,8 @@ struct Finished<'a> {
     experiment: &'a Experiment,
     backend: &'a Backend,
     data: &'a TrainingData,
+    /// What comes before the network of a transfer, where the network is to see anything.
+    base: Option<FrozenBase>,
     network: Model,
     summary: Summary,
     test: Arc<Dataset>,
@@ -115,14 +117,20 @@ impl Finished<'_> {
 
     fn activations(&self, output: &mut Output, options: &Options) -> Result<(), Error> {
         let layers = activations::convolutions(&self.summary);
-        if layers.is_empty() || self.is_transfer() {
-            tracing::info!("{} trains no convolution, and so has no maps", self.experiment.model.name());
+        if layers.is_empty() {
+            tracing::info!("{} has no convolution, and so no maps", self.experiment.model.name());
             return Ok(());
         }
         for index in chosen_indices(&options.indices, &[0], self.test.len(), "test images")? {
-            let image = self.seen_image(index);
+            let found = match &self.base {
+                Some(base) => base.activations((&self.test, index), self.data, self.experiment, &layers)?,
+                None => {
+                    let found = self.network.activations(self.seen_image(index), &layers);
+                    found.map_err(|error| Error::Usage(error.to_string()))?.layers
+                }
+            };
             let shown = (self.experiment.name.as_str(), &*self.test, index);
-            activations::draw(output, &self.network, &layers, image, shown)?;
+            activations::draw(output, found, shown, &options.channels)?;
         }
         Ok(())
     }

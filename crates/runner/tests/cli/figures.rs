@@ -87,6 +87,7 @@ fn a_layer_or_image_that_is_not_there_ends_with_2_and_says_what_is() {
         assert!(said.contains(expected), "{arguments:?}: {said}");
     };
     check(&["--only=embeddings", "--layer=conv9"], "known are conv1, pool1, dropout1, conv2");
+    check(&["--only=activations", "--channel=32"], "a channel below 32, the number of conv1's");
     check(&["--only=predictions", "--index=200"], "an index below 200, the number of images that were tested");
     check(&["--only=embeddings", "--axis", "Shirt", "Hat"], "no class is called \"Hat\"; known are T-shirt/top");
     check(&["--components=1"], "two or three numbers");

@@ -49,6 +49,21 @@ fn a_run_leaves_every_file_and_they_agree() {
     metrics_csv_has_the_promised_columns(&run);
 }
 
+#[test]
+fn a_run_reads_the_test_part_once_and_one_that_tests_what_it_held_out_never() {
+    let suite = Suite::new();
+    let read = |experiment: &str, arguments: &[&str]| {
+        let mut command = suite.command();
+        command.env("RUST_LOG", "data=debug").arg(format!("experiments/{experiment}.toml")).args(arguments);
+        let output = command.arg("--results-dir").arg(suite.results()).output().expect("the binary starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        ["Train", "Test"].map(|part| said.matches(&format!("reads the {part} part")).count())
+    };
+    assert_eq!(read("dense_128", SMALL), [1, 1]);
+    assert_eq!(read("scratch_standardised", SMALL), [1, 0]);
+}
+
 /// The accuracy in the summary is the one that can be counted in `predictions.csv` and in the confusion matrix.
 fn predictions_add_up(run: &Run, accuracy: f64) {
     let mut reader = csv::Reader::from_reader(run.text("predictions.csv").into_bytes().leak() as &[u8]);

@@ -150,6 +150,24 @@ fn features_are_computed_once_and_a_damaged_chunk_again() {
 }
 
 #[test]
+fn the_maps_of_a_frozen_base_are_drawn() {
+    let transfer = Transfer::new();
+    transfer.run("seen", &[]);
+    let run = transfer.suite.results().join("transfer/seen");
+    let mut command = transfer.suite.command();
+    command.env("XDG_CACHE_HOME", transfer.suite.path().join("cache")).arg("figures").arg(&run);
+    command.args(["--only=activations", "--index=3", "--channel=63", "--offline"]).arg("--data-dir").arg(data_dir());
+    let output = command.output().expect("the binary starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // The eight convolutions of VGG-11, by torchvision's names.
+    for layer in [0, 3, 6, 8, 11, 13, 16, 18] {
+        let name = format!("plots/activations_3_features.{layer}.png");
+        assert!(run.join(&name).is_file(), "{name} is missing");
+    }
+    assert!(run.join("plots/channels_3_features.0.png").is_file());
+}
+
+#[test]
 fn other_preprocessing_and_other_weights_are_other_features() {
     let transfer = Transfer::new();
     transfer.run("right", &[]);
