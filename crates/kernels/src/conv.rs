@@ -2,7 +2,8 @@
 //!
 //! The work is done channels last: for one kernel row, column and channel are then contiguous, and the
 //! convolution is three products whose tiles stay in registers until they are activated, pooled and
-//! dropped out. What the backward pass needs to know of all that is one byte per output, its *code*.
+//! dropped out. What the backward pass needs to know of all that is one byte per output, its *code*, or nothing where
+//! every gradient goes back to its own pixel.
 //!
 //! With vectors of input channels it goes Winograd's way instead (`minimal`, `points`, `filters`), with a quarter of
 //! the products; backward with pooling, only the gradients that are not zero are visited (`sparse`); what is left of

@@ -11,8 +11,8 @@
 
 use crate::simd::Simd;
 
-/// Does some work with the most rows that fit into the registers and are left, or with fewer where too few would come
-/// last to hide how long a sum takes; `$rows` is how many, as a constant.
+/// Does some work with the most rows that fit into the registers and are left; `$rows` is how many, as a constant. Of 16
+/// rows, and of 8, which are numbers of channels, half are taken: with two sums or four left, a processor would wait.
 macro_rules! by_rows {
     ($simd:ty, $left:expr, $rows:ident => $work:expr) => {
         match $left {

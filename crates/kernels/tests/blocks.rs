@@ -92,6 +92,44 @@ fn check_conv(isa: Isa, block: ConvBlock, batch: usize, rate: Option<f32>, seed:
     }
 }
 
+/// Both ways of a batch whose slices start `off` numbers after a cache line; what they come to.
+fn at_offset(isa: Isa, block: ConvBlock, batch: usize, off: usize) -> [Vec<f32>; 4] {
+    const LINE: usize = 16;
+    let start = |room: &[f32]| room.as_ptr().align_offset(4 * LINE) + off;
+    let room = |numbers: Vec<f32>| {
+        let mut room = vec![f32::NAN; numbers.len() + 2 * LINE];
+        let first = start(&room);
+        room[first..first + numbers.len()].copy_from_slice(&numbers);
+        (room, first)
+    };
+    let (input, first) = room(draw(batch * block.input_len(), 1));
+    let input = &input[first..first + batch * block.input_len()];
+    let (weight, bias) = (draw(block.weight_len(), 2), draw(block.out_channels, 3));
+    let grad_output = draw(batch * block.output_len(), 4);
+    let mut output = vec![f32::NAN; grad_output.len()];
+    let mut codes = vec![255; batch * block.codes_len(None)];
+    let (mut grad_input, first) = room(vec![f32::NAN; input.len()]);
+    let mut grad_weight = vec![f32::NAN; weight.len()];
+    let mut grad_bias = vec![f32::NAN; bias.len()];
+    let mut workspace = Workspace::new();
+    let (output_mut, codes_mut) = (&mut output, Some(codes.as_mut_slice()));
+    let slices =
+        conv::Forward { input, weight: &weight, bias: &bias, dropout: None, output: output_mut, codes: codes_mut };
+    block.forward(isa, slices, &mut workspace);
+    let slices = conv::Backward {
+        input,
+        weight: &weight,
+        codes: &codes,
+        dropout: None,
+        grad_output: &grad_output,
+        grad_input: Some(&mut grad_input[first..first + input.len()]),
+        grad_weight: &mut grad_weight,
+        grad_bias: &mut grad_bias,
+    };
+    block.backward(isa, slices, &mut workspace);
+    [output, grad_input[first..first + input.len()].to_vec(), grad_weight, grad_bias]
+}
+
 fn check_dense(isa: Isa, block: DenseBlock, batch: usize, rate: Option<f32>, seed: u64, workspace: &mut Workspace) {
     let dropout = rate.map(|rate| Dropout::new(rate, seed, 3, 1));
     let input = draw(batch * block.inputs, seed);
@@ -218,6 +256,50 @@ fn every_part_of_a_batch_is_summed() {
     for isa in Isa::available() {
         for batch in [15, 16, 17, 40] {
             check_conv(isa, block, batch, Some(0.5), 5, &mut Workspace::new());
+        }
+    }
+}
+
+#[test]
+fn images_are_read_and_gradients_written_where_they_lie_or_copied_to_the_same_bytes() {
+    for isa in Isa::available() {
+        for padding in [Padding::Valid, Padding::Same] {
+            let block = ConvBlock {
+                in_channels: 32,
+                out_channels: 16,
+                height: 15,
+                width: 14,
+                padding,
+                activation: Activation::Identity,
+                pool: Pool::None,
+                input_layout: Layout::ChannelsLast,
+                output_layout: Layout::ChannelsLast,
+            };
+            let aligned = at_offset(isa, block, 9, 0);
+            assert!(aligned.iter().flatten().all(|value| value.is_finite()), "{isa:?} {padding:?}");
+            assert!(aligned == at_offset(isa, block, 9, 1), "{isa:?} {padding:?}: other bytes off a cache line");
+            // The same numbers as where everything is compared with the reference, on tiles with others all around.
+            check_conv(isa, block, 2, None, 1, &mut Workspace::new());
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_nothing_has_no_gradients() {
+    for isa in Isa::available() {
+        for pool in [Pool::None, Pool::Max2] {
+            let block = ConvBlock {
+                in_channels: 16,
+                out_channels: 16,
+                height: 8,
+                width: 8,
+                padding: Padding::Same,
+                activation: Activation::Relu,
+                pool,
+                input_layout: Layout::ChannelsLast,
+                output_layout: Layout::ChannelsLast,
+            };
+            check_conv(isa, block, 0, None, 1, &mut Workspace::new());
         }
     }
 }

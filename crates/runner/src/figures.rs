@@ -75,7 +75,9 @@ pub enum EmbeddedPart {
 const COMPONENTS: usize = 10;
 
 impl Options {
-    fn draws(&self, group: Group) -> bool {
+    /// Whether a group is asked for.
+    #[must_use]
+    pub fn draws(&self, group: Group) -> bool {
         self.groups.is_empty() || self.groups.contains(&group)
     }
 

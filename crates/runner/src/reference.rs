@@ -2,7 +2,7 @@
 //!
 //! `results/reference/<experiment>-s<seed>/` is a run, `<experiment>-composed-s<seed>/` one with Burn's operations in the
 //! place of the suite's kernels, `<experiment>-<sweep>/` a sweep. Knows what is worth keeping and how it is shown, not how
-//! it came about.
+//! it came about. `keras.jsonl` beside them is not kept by the program: `bench/keras_accuracy.py` writes it.
 
 mod comparisons;
 mod keep;

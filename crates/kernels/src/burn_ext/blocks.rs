@@ -25,7 +25,7 @@ impl Keep {
     }
 }
 
-/// What a forward pass keeps, one byte per output.
+/// What a forward pass keeps: one byte per output, or nothing.
 pub(super) type Codes = Arc<Recycled>;
 
 /// Gradients of a block: input (if asked for), weight, bias.

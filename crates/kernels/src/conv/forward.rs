@@ -23,7 +23,8 @@ const CACHE_BYTES: usize = 192 << 10;
 /// - `weight`: `[out_channels, in_channels, 3, 3]`
 /// - `bias`: `[out_channels]`
 /// - `output`: `[batch, …]` of the block's output shape, in its output layout
-/// - `codes`: as `output`, always channels last, or empty if the block has none; not needed for inference
+/// - `codes`: as `output`, always channels last, or empty: as many as [`ConvBlock::codes_len`] says; not needed for
+///   inference
 #[derive(Debug)]
 pub struct Forward<'a> {
     /// Images.
@@ -172,10 +173,10 @@ impl<'a> Task<'a> {
         let batch = input.len() / input_len;
         check_len("input", input.len(), batch * input_len);
         check_len("output", output.len(), batch * output_len);
-        let codes = codes.filter(|codes| {
+        if let Some(codes) = &codes {
             check_len("codes", codes.len(), batch * geometry.block.codes_len(self.dropout));
-            !codes.is_empty()
-        });
+        }
+        let codes = codes.filter(|codes| !codes.is_empty());
         let share = batch.div_ceil(2 * rayon::current_num_threads()).max(1);
         let together = images_together(geometry).min(share);
         let (input, output) = ((input, input_len), (output, output_len));

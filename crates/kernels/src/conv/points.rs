@@ -181,7 +181,7 @@ impl<const SIDE: usize> Square<SIDE> {
 
     /// A bit for every pixel in some rows and columns: from one up to another.
     #[inline(always)]
-    fn cells((top, bottom): (usize, usize), (left, right): (usize, usize)) -> u64 {
+    const fn cells((top, bottom): (usize, usize), (left, right): (usize, usize)) -> u64 {
         let rows = (1_u64 << (SIDE * bottom)) - (1 << (SIDE * top));
         (Self::COLUMN & rows) * ((1 << right) - (1 << left))
     }
@@ -366,15 +366,18 @@ pub(super) unsafe fn gradient_points<S: Simd>(
     }
 }
 
+/// The new pixels of a tile with others above and to the left.
+const INNER: u64 = Square::<AXIS>::cells((OVERLAP, AXIS), (OVERLAP, AXIS));
+
 /// The gradient of the images from that of some tiles' points, `B n Bᵀ`: where tiles overlap, the first one's is
 /// written and the others' are added.
 ///
 /// # Safety
 ///
-/// The tiles must be in `images`, and those before them, there and in the same image, have been here; `points` must hold
+/// The tiles must be in `images`, and all earlier ones of the same image must have been written there; `points` must hold
 /// them.
 #[inline(always)]
-pub(super) unsafe fn add_to_images<S: Simd>(
+pub(super) unsafe fn write_images<S: Simd>(
     s: S,
     geometry: &Geometry,
     points: *const f32,
@@ -422,9 +425,3 @@ pub(super) unsafe fn add_to_images<S: Simd>(
         }
     }
 }
-
-/// The new pixels of a tile with others above and to the left.
-const INNER: u64 = {
-    let rows = Square::<AXIS>::WHOLE - ((1 << (AXIS * OVERLAP)) - 1);
-    (Square::<AXIS>::COLUMN & rows) * ((1 << AXIS) - (1 << OVERLAP))
-};

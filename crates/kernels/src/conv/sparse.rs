@@ -13,6 +13,7 @@
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
+use super::points::WINDOW;
 use super::{DEAD, SIDE, TAPS};
 use crate::simd::Simd;
 
@@ -48,7 +49,7 @@ impl Lists<'_> {
     }
 }
 
-/// Gradients and codes of a few images, channels last; no codes where no gradient stops.
+/// Gradients and codes of a few images, channels last; no codes where every gradient goes back to its own pixel.
 #[derive(Clone, Copy)]
 pub(super) struct Outputs<'a> {
     pub(super) gradients: &'a [f32],
@@ -91,8 +92,8 @@ impl Outputs<'_> {
 ///
 /// # Safety
 ///
-/// `at` must hold a pixel for every part of every output; the lists must be as long as they say, and `bias` hold a
-/// number for every output channel.
+/// There must be a code for every output, and a pixel in `at` for every part of it; the lists must be as long as they
+/// say, and `bias` hold a number for every output channel.
 #[inline(always)]
 pub(super) unsafe fn list(
     geometry: &Geometry,
@@ -252,14 +253,14 @@ unsafe fn image_columns<S: Simd, const Q: usize>(
     }
 }
 
-/// The weight gradient where input channels are few: lanes are output channels, and nothing is skipped.
+/// The weight gradient with pooling where input channels are few: lanes are output channels, and nothing is skipped.
 /// `filters` is `[TAPS · channels][out_channels]`, rows as long as whole tiles; the row after the last
 /// is the gradient of the bias.
 ///
 /// # Safety
 ///
-/// `at` must hold a pixel for every part of every output, each with its three rows of three pixels
-/// inside `images`.
+/// There must be a code for every output, and in `at` a pixel for every part of it, each with its three rows of three
+/// pixels inside `images`.
 #[inline(always)]
 pub(super) unsafe fn add_to_filters_of_few<S: Simd>(
     s: S,
@@ -274,18 +275,14 @@ pub(super) unsafe fn add_to_filters_of_few<S: Simd>(
             // SAFETY: the caller promises the addresses.
             unsafe {
                 let (images, filters) = (images.add(channel), filters.add(first));
-                if geometry.unit_pixels == 4 {
-                    few_columns::<S, 4>(s, geometry, outputs, at, (first, channel), images, filters);
-                } else {
-                    few_columns::<S, 1>(s, geometry, outputs, at, (first, channel), images, filters);
-                }
+                few_columns(s, geometry, outputs, at, (first, channel), images, filters);
             }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn few_columns<S: Simd, const PARTS: usize>(
+unsafe fn few_columns<S: Simd>(
     s: S,
     geometry: &Geometry,
     outputs: Outputs<'_>,
@@ -309,11 +306,11 @@ unsafe fn few_columns<S: Simd, const PARTS: usize>(
             let gradient = s.load_some(outputs.gradients.as_ptr().add(index), left);
             let gradient = s.mul(gradient, scale);
             let code = s.load_some_bytes(outputs.codes.as_ptr().add(index), left);
-            for part in 0..PARTS {
+            for part in 0..WINDOW * WINDOW {
                 let here = s.u_eq(code, s.u_splat([0, 1, 2, 3][part]));
                 let value = s.select(here, gradient, zero);
                 total = s.add(total, value);
-                let pixel = *at.get_unchecked(unit * PARTS + part) as usize;
+                let pixel = *at.get_unchecked(unit * WINDOW * WINDOW + part) as usize;
                 let pixel = images.add(pixel * channels);
                 for tap in 0..TAPS {
                     let x = *pixel.add(tap / SIDE * row + tap % SIDE * channels);

@@ -23,7 +23,7 @@ use crate::tile::{self, Start, Tile, accumulate, by_rows};
 /// A few images whose every output is computed by one thread.
 pub(super) struct Group<'a> {
     task: &'a Task<'a>,
-    /// Channels last, bordered.
+    /// Channels last, with the geometry's border.
     input: &'a [f32],
     /// Room for the points of tiles.
     work: &'a mut [f32],
@@ -61,6 +61,7 @@ impl Kernel for Group<'_> {
         // The addresses below follow from these lengths.
         assert!(self.input.len() == images * geometry.image_len() && S::LANES == geometry.lanes);
         assert!(self.output.len() == images * geometry.block.output_len());
+        assert!(self.codes.as_ref().is_none_or(|codes| codes.len() == self.output.len()));
         if geometry.transforms_forward() {
             assert!(self.work.len() == geometry.forward_work_len());
             // SAFETY: the lengths are right.

@@ -18,7 +18,7 @@ use crate::tile::{self, Start};
 /// A few images of a part.
 pub(super) struct Group<'a> {
     pub(super) task: &'a Task<'a>,
-    /// Channels last, bordered.
+    /// Channels last, with the geometry's border.
     pub(super) input: &'a [f32],
     pub(super) outputs: Outputs<'a>,
     /// Room for the points of tiles, or for the gradients at the convolution without pooling.
@@ -28,7 +28,7 @@ pub(super) struct Group<'a> {
     pub(super) sums: &'a mut [f32],
     /// Whether these are the first images of the part, by way of points.
     pub(super) start: Start,
-    /// Channels last, bordered; zero at first, except by way of points, which write all of it.
+    /// As the input; zero at first, except by way of points, which write all of it.
     pub(super) grad_images: Option<&'a mut [f32]>,
 }
 
@@ -42,8 +42,8 @@ impl Kernel for Group<'_> {
         // The addresses below follow from these lengths.
         assert!(self.input.len() == images * geometry.image_len() && S::LANES == geometry.lanes);
         assert!(outputs.gradients.len() == units * geometry.block.out_channels);
-        let has_codes = geometry.block.pool == Pool::Max2 || !outputs.codes.is_empty();
-        assert!(!has_codes || outputs.codes.len() == outputs.gradients.len());
+        let needs_codes = geometry.block.pool == Pool::Max2 || !outputs.codes.is_empty();
+        assert!(!needs_codes || outputs.codes.len() == outputs.gradients.len());
         assert!(self.sums.len() == part_len(geometry));
         if let Some(grad_images) = &self.grad_images {
             assert!(grad_images.len() == images * geometry.grad_image_len());
@@ -143,7 +143,7 @@ impl Group<'_> {
                     }
                 }
                 if let Some(images) = grad_images {
-                    points::add_to_images(s, geometry, grad_image_points, block, images);
+                    points::write_images(s, geometry, grad_image_points, block, images);
                 }
             }
         }

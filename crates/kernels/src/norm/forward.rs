@@ -22,7 +22,8 @@ use crate::{Activation, check_len};
 /// - `input`: `[batch, height, width, channels]`
 /// - `gamma`, `beta`: `[channels]`
 /// - `output`: `[batch, …]` of the block's output shape, in its output layout
-/// - `codes`: as `output`, always channels last, or empty if the block has none; not needed for inference
+/// - `codes`: as `output`, always channels last, or empty: as many as [`NormBlock::codes_len`] says; not needed for
+///   inference
 #[derive(Debug)]
 pub struct Forward<'a> {
     /// Images.
@@ -55,10 +56,10 @@ impl NormBlock {
         check_len("output", output.len(), batch * output_len);
         check_len("gamma", gamma.len(), self.channels);
         check_len("beta", beta.len(), self.channels);
-        let codes = codes.filter(|codes| {
+        if let Some(codes) = &codes {
             check_len("codes", codes.len(), batch * self.codes_len(dropout));
-            !codes.is_empty()
-        });
+        }
+        let codes = codes.filter(|codes| !codes.is_empty());
         let (factor, offset) = workspace.bias.floats(2 * self.channels).split_at_mut(self.channels);
         for (channel, deviation) in statistics.deviations(self).enumerate() {
             let scale = f64::from(gamma[channel]) / deviation;
@@ -121,6 +122,7 @@ impl Kernel for Images<'_> {
         let images = self.input.len() / input_len;
         // The addresses below follow from these lengths.
         assert!(self.output.len() == images * output_len);
+        assert!(self.codes.as_ref().is_none_or(|codes| codes.len() == self.output.len()));
         assert!(self.factor.len() == channels && self.offset.len() == channels);
         for image in 0..images {
             let drop = self.dropout.map(|dropout| (dropout, dropout.key(self.first_sample + image)));

@@ -181,10 +181,15 @@ impl Conv<'_> {
             let code = self.code(codes, n, at);
             let out = index(b.output_layout, b.output_shape(), n, at);
             let gradient = f64::from(grad_output[out]);
-            // Of a window whose gradient stops, any pixel tells the size.
-            let (scale, part) =
-                if code == DEAD { (0.0, parts[0]) } else { (self.kept(n, at), parts[usize::from(code)]) };
-            all.bias[at[0]].add_scaled(gradient, scale);
+            if code == DEAD && b.pool == Pool::Max2 {
+                return;
+            }
+            // A tile mixes all of its pixels and taps, so that rounding is that of a tile whose gradients all live.
+            let (scale, part) = match code {
+                DEAD => (0.0, parts[0]),
+                _ => (self.kept(n, at), parts[usize::from(code)]),
+            };
+            all.bias[at[0]].add(scale * gradient);
             self.products(n, part, |x, w| {
                 all.input[x].add_scaled(gradient * f64::from(self.weight[w]), scale);
                 all.weight[w].add_scaled(gradient * f64::from(self.input[x]), scale);
@@ -194,8 +199,7 @@ impl Conv<'_> {
     }
 }
 
-/// A sum, and the sum of its terms' absolute values: terms that are zero because a gradient stops there count as if it
-/// did not, since they are in the points of a tile like all the others.
+/// A sum, and the sum of its terms' absolute values.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sum {
     value: f64,
@@ -207,6 +211,7 @@ impl Sum {
         self.add_scaled(term, 1.0);
     }
 
+    /// Adds a term with a factor; in size it counts at least as without.
     fn add_scaled(&mut self, term: f64, scale: f64) {
         self.value += scale * term;
         self.size += scale.max(1.0) * term.abs();

@@ -107,7 +107,10 @@ impl FiguresArguments {
     fn draw_run(&self, path: &Path, options: &Options) -> Result<Vec<PathBuf>, Error> {
         let run = RunDir::open(path)?;
         if experiment::load_xor(&run.config_path(), &Overrides::default())?.is_some() {
-            // It has neither images nor layers of a model: what there is to draw are its records.
+            if !options.draws(Group::Records) {
+                let message = "an experiment of kind `xor` has neither images nor layers: ask for --only records";
+                return Err(Error::Usage(message.to_owned()));
+            }
             return report::draw(&run, options.formats);
         }
         let overrides = Overrides { data_dir: self.data_dir.clone(), ..Overrides::default() };

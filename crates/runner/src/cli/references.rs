@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::args::{KeepArguments, TableArguments};
 use crate::{
     error::Error,
-    experiment::{self, Overrides, Xor},
+    experiment::{self, Overrides},
     reference::{self, Listed, Replace},
     run_dir,
 };
@@ -46,12 +46,13 @@ fn listed(folder: &Path) -> Result<Vec<Listed>, Error> {
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let file = format!("../experiments/{file}");
         if let Some(xor) = experiment::load_xor(path, &Overrides::default())? {
-            let Xor { name, reported, .. } = xor.experiment;
-            return Ok(Listed { file, name, reported, experiment: None });
+            let xor = xor.experiment;
+            let (name, reported) = (xor.name.clone(), xor.reported.clone());
+            return Ok(Listed { file, name, reported, experiment: None, xor: Some(xor) });
         }
         let experiment = experiment::load(path, &Overrides::default())?.experiment;
         let (name, reported) = (experiment.name.clone(), experiment.reported.clone());
-        Ok(Listed { file, name, reported, experiment: Some(experiment) })
+        Ok(Listed { file, name, reported, experiment: Some(experiment), xor: None })
     };
     paths.iter().map(read).collect()
 }

@@ -9,7 +9,7 @@ use super::{
     table::{Listed, is_sweep, summaries},
     text::{Rows, dash, percents, points},
 };
-use crate::metrics::Spread;
+use crate::{experiment::Select, metrics::Spread};
 
 const KERNELS: &str = "\
 ## What the kernels change
@@ -21,7 +21,7 @@ const KERAS: &str = "\
 ## What Keras reaches on the same files
 
 Test accuracy of the same networks, trained the same way by Keras itself (`bench/keras_accuracy.py` writes
-`reference/keras.jsonl`), after the last epoch and after the one that validated best.";
+`reference/keras.jsonl`), after the last epoch and after the one that validated best; the experiment tests one of them.";
 
 const MISTAKES: &str = "\
 ## What the mistakes cost
@@ -45,8 +45,10 @@ pub(super) fn mistakes(listed: &[&Listed], references: &References) -> String {
         for corrected in siblings::mended(published, listed) {
             let test = [published, corrected].map(|it| measured::accuracy(&references.of(&it.name)));
             let valid = [published, corrected].map(|it| validation(it, references));
-            let mut row = vec![format!("{} → {}", published.name, corrected.name), differ_in(published, corrected)];
-            row.extend(test.into_iter().map(shown).chain([cost(test)]));
+            let settings: Vec<String> = settings::between(published, corrected).into_iter().collect();
+            let mut row = vec![format!("{} → {}", published.name, corrected.name), settings.join(", ")];
+            let marks = [published, corrected].map(|it| settings::mark(it, &references.of(&it.name)));
+            row.extend(test.into_iter().zip(marks).map(|(it, mark)| shown(it) + mark).chain([cost(test)]));
             row.extend(valid.into_iter().map(shown).chain([cost(valid)]));
             rows.add(row);
         }
@@ -56,16 +58,21 @@ pub(super) fn mistakes(listed: &[&Listed], references: &References) -> String {
 
 /// What Keras reaches.
 pub(super) fn keras(listed: &[&Listed], references: &References, peers: &BTreeMap<String, Peer>) -> String {
-    let mut rows = Rows::new(&["experiment", "Keras, last epoch", "Keras, best epoch", "n", "suite", "n"]);
+    let mut rows = Rows::new(&["experiment", "tests", "Keras, last epoch", "Keras, best epoch", "n", "suite", "n"]);
     for it in listed {
         let Some(peer) = peers.get(&it.name) else { continue };
-        let own = measured::accuracy(&references.of(&it.name));
+        let runs = references.of(&it.name);
+        let own = measured::accuracy(&runs);
+        let select = it.experiment.as_ref().map(|it| it.training.select);
         rows.add(vec![
             it.name.clone(),
+            select
+                .map_or("–", |select| if select == Select::Best { "the best epoch" } else { "the last epoch" })
+                .to_owned(),
             percents(&peer.last),
             shown(peer.best),
             peer.last.n.to_string(),
-            shown(own),
+            shown(own) + settings::mark(it, &runs),
             own.map_or_else(dash, |own| own.n.to_string()),
         ]);
     }
@@ -87,16 +94,18 @@ pub(super) fn kernels(listed: &[&Listed], references: &References) -> String {
         "kept",
     ]);
     for it in listed {
-        let [fused, composed] = [references.of(&it.name), references.composed(&it.name)];
+        let [mut fused, composed] = [references.of(&it.name), references.composed(&it.name)];
+        // Where the kernels cover nothing, there is nothing to compare.
+        fused.retain(|run| composed.iter().any(|other| other.summary.backend == run.summary.backend));
         let Some((own, other)) = measured::accuracy(&fused).zip(measured::accuracy(&composed)) else { continue };
         let error = own.standard_error().zip(other.standard_error()).map(|(own, other)| own.hypot(other));
         let [own_seconds, other_seconds] = [&fused, &composed]
             .map(|runs| measured::seconds_per_epoch(runs).map_or_else(dash, |it| format!("{:.1}", it.mean)));
         rows.add(vec![
             it.name.clone(),
-            percents(&own),
+            percents(&own) + settings::mark(it, &fused),
             own.n.to_string(),
-            percents(&other),
+            percents(&other) + settings::mark(it, &composed),
             other.n.to_string(),
             points(own.mean - other.mean),
             error.map_or_else(dash, |error| format!("{:.2}", 100.0 * error)),
@@ -106,11 +115,6 @@ pub(super) fn kernels(listed: &[&Listed], references: &References) -> String {
         ]);
     }
     rows.under(KERNELS)
-}
-
-fn differ_in(published: &Listed, corrected: &Listed) -> String {
-    let both = published.experiment.as_ref().zip(corrected.experiment.as_ref());
-    both.map_or_else(dash, |(one, other)| settings::differing(one, other).into_iter().collect::<Vec<_>>().join(", "))
 }
 
 fn validation(listed: &Listed, references: &References) -> Option<Spread> {

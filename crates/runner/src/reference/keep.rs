@@ -8,6 +8,7 @@ use std::{
 use models::{Kernels, ModelConfig};
 use serde_json::Value;
 
+use super::measured::COMPOSED;
 use crate::{
     error::Error,
     experiment::{self, Overrides},
@@ -128,7 +129,7 @@ fn run(path: &Path, references: &Path) -> Result<Kept, Error> {
     };
     let (experiment, seed) = (&summary.experiment, summary.seed);
     let is_composed = kernels(&path.join("config.toml"))? == Kernels::Composed;
-    let composed = if is_composed { "-composed" } else { "" };
+    let composed = if is_composed { COMPOSED } else { "" };
     let mut kept = Kept { name: format!("{experiment}{composed}-s{seed}"), files: Vec::new() };
     kept.add_config(path, "config.toml")?;
     kept.add(path, &RUN_FILES)?;

@@ -16,6 +16,9 @@ use crate::{
     sweep::{folder, ranking::Ranking},
 };
 
+/// What the names of runs with Burn's operations say before their seed.
+pub(super) const COMPOSED: &str = "-composed";
+
 /// A run that is kept.
 #[derive(Clone, Debug)]
 pub(super) struct KeptRun {
@@ -38,9 +41,10 @@ impl KeptRun {
         self.rows.last()
     }
 
-    /// What ran its blocks.
+    /// What its experiment asks to run its blocks; by the name of its folder where that cannot be read.
     fn kernels(&self) -> Kernels {
-        self.experiment.as_ref().map(|it| it.training.kernels).unwrap_or_default()
+        let named = if self.name.contains(COMPOSED) { Kernels::Composed } else { Kernels::Fused };
+        self.experiment.as_ref().map_or(named, |it| it.training.kernels)
     }
 }
 

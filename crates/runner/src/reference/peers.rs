@@ -16,6 +16,7 @@ struct Epoch {
     /// Name of the experiment that it repeats.
     network: String,
     seed: u64,
+    epoch: usize,
     /// Validation accuracy; none where nothing is held out.
     valid: Option<f64>,
     /// Test accuracy.
@@ -46,7 +47,16 @@ pub(super) fn read(references: &Path) -> Result<BTreeMap<String, Peer>, Error> {
     for (number, line) in (1..).zip(text.lines()) {
         let epoch: Epoch = serde_json::from_str(line)
             .map_err(|error| Error::Malformed { path: path.clone(), message: format!("line {number}: {error}") })?;
-        runs.entry(epoch.network.clone()).or_default().entry(epoch.seed).or_default().push(epoch);
+        let epochs = runs.entry(epoch.network.clone()).or_default().entry(epoch.seed).or_default();
+        if epoch.epoch != epochs.len() + 1 {
+            let expected = epochs.len() + 1;
+            let message = format!(
+                "line {number}: {} with seed {}: expected epoch {expected}, found {}",
+                epoch.network, epoch.seed, epoch.epoch
+            );
+            return Err(Error::Malformed { path, message });
+        }
+        epochs.push(epoch);
     }
     let peer = |(name, seeds): (String, BTreeMap<u64, Vec<Epoch>>)| {
         let last = Spread::of(seeds.values().filter_map(|epochs| Some(epochs.last()?.test)))?;
@@ -75,19 +85,25 @@ mod tests {
     #[test]
     fn the_first_of_the_best_epochs_counts_and_the_last_one() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let line = |seed: u64, valid: &str, test: f64| {
-            format!("{{\"network\": \"a\", \"seed\": {seed}, \"valid\": {valid}, \"test\": {test}, \"epoch\": 1}}\n")
+        let line = |seed: u64, epoch: usize, valid: &str, test: f64| {
+            format!(
+                "{{\"network\": \"a\", \"seed\": {seed}, \"epoch\": {epoch}, \"valid\": {valid}, \"test\": {test}}}\n"
+            )
         };
-        let lines = [line(0, "0.8", 0.75), line(0, "0.8", 0.5), line(1, "0.6", 0.25), line(1, "0.7", 0.5)];
+        let lines = [line(0, 1, "0.8", 0.75), line(0, 2, "0.8", 0.5), line(1, 1, "0.6", 0.25), line(1, 2, "0.7", 0.5)];
         fs::write(folder.path().join(FILE), lines.concat()).expect("writable");
         let peers = read(folder.path()).unwrap_or_else(|error| panic!("{error}"));
         let Peer { last, best } = peers["a"];
         assert_eq!((last.mean, last.n), (0.5, 2));
         assert_eq!(best.map(|best| best.mean), Some(0.625));
-        fs::write(folder.path().join(FILE), line(0, "null", 0.5)).expect("writable");
+        fs::write(folder.path().join(FILE), line(0, 1, "null", 0.5)).expect("writable");
         assert!(read(folder.path()).unwrap_or_else(|error| panic!("{error}"))["a"].best.is_none());
         fs::write(folder.path().join(FILE), "{}\n").expect("writable");
         let error = read(folder.path()).expect_err("a line without a network").to_string();
         assert!(error.contains("line 1"), "{error}");
+        let twice = line(0, 1, "0.5", 0.5).repeat(2);
+        fs::write(folder.path().join(FILE), twice).expect("writable");
+        let error = read(folder.path()).expect_err("a seed that is there twice").to_string();
+        assert!(error.contains("line 2: a with seed 0: expected epoch 2, found 1"), "{error}");
     }
 }

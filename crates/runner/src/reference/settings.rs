@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use models::ModelConfig;
 
 use super::{measured::KeptRun, table::Listed};
-use crate::experiment::{BackendName, Experiment};
+use crate::experiment::{BackendName, Experiment, Xor};
+
+/// The key of what runs the blocks.
+const KERNELS: &str = "training.kernels";
 
 /// The settings in which some runs differ from what the experiment has today; those that decide nothing, or only which
 /// of several equal runs it was, do not count. A sweep's last run has the settings that the sweep found.
@@ -14,15 +17,34 @@ pub(super) fn changed(listed: &Listed, runs: &[&KeptRun]) -> BTreeSet<String> {
     let Some(experiment) = listed.experiment.as_ref().filter(|it| it.sweep.is_none()) else { return changed };
     for run in runs {
         match &run.experiment {
-            Some(kept) => changed.extend(differing(experiment, kept)),
+            // Runs with either kernels are never together, and what they are is said.
+            Some(kept) => changed.extend(differing(experiment, kept).into_iter().filter(|key| key != KERNELS)),
             None => _ = changed.insert("written by another version".to_owned()),
         }
     }
     changed
 }
 
+/// The mark of a measured value whose runs were made with other settings.
+pub(super) fn mark(listed: &Listed, runs: &[&KeptRun]) -> &'static str {
+    if changed(listed, runs).is_empty() { "" } else { " †" }
+}
+
 /// The settings that decide what comes out and in which two experiments differ, as dotted keys.
-pub(super) fn differing(one: &Experiment, other: &Experiment) -> BTreeSet<String> {
+pub(super) fn between(one: &Listed, other: &Listed) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    match (&one.experiment, &other.experiment, &one.xor, &other.xor) {
+        (Some(one), Some(other), ..) => return differing(one, other),
+        (.., Some(one), Some(other)) => {
+            let tree = |xor: &Xor| toml::Value::try_from(&xor.training).expect("what was read can be written");
+            differences(&tree(one), &tree(other), "training", &mut keys);
+        }
+        _ => _ = keys.insert("kind".to_owned()),
+    }
+    keys
+}
+
+fn differing(one: &Experiment, other: &Experiment) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     differences(&deciding(one), &deciding(other), "", &mut keys);
     keys

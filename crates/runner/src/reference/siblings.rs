@@ -63,11 +63,44 @@ fn stem(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::Reported;
+
+    fn listed(name: &str, reported: Option<(bool, Option<&str>)>) -> Listed {
+        let reported = reported.map(|(as_published, mended_by)| {
+            let mut reported: Reported =
+                toml::from_str("source = 'A0'\ndata = 'some'").expect("nothing else is needed");
+            (reported.as_published, reported.mended_by) = (as_published, mended_by.map(str::to_owned));
+            reported
+        });
+        Listed { file: format!("{name}.toml"), name: name.to_owned(), reported, experiment: None, xor: None }
+    }
 
     #[test]
     fn siblings_share_a_stem() {
         assert_eq!(stem("ann_digits_corrected"), stem("ann_digits"));
         assert_eq!(stem("vgg19_transfer_as_published"), stem("vgg19_transfer"));
         assert_ne!(stem("cnn1_aug"), stem("cnn1"));
+    }
+
+    #[test]
+    fn a_mistake_is_mended_by_the_sibling_or_by_whoever_is_named() {
+        let all = [
+            listed("raw", Some((true, Some("standard")))),
+            listed("standard", Some((false, None))),
+            listed("standard_as_published", Some((true, None))),
+            listed("own_as_published", None),
+            listed("own", None),
+            listed("raw_corrected", Some((false, None))),
+        ];
+        let all: Vec<&Listed> = all.iter().collect();
+        let mended = |index: usize| mended(all[index], &all).iter().map(|it| it.name.as_str()).collect::<Vec<_>>();
+        // The name that is given comes before the one that would fit.
+        assert_eq!(mended(0), ["standard"]);
+        assert_eq!(mended(1), Vec::<&str>::new());
+        assert_eq!(mended(2), ["standard"]);
+        assert_eq!(mended(3), ["own"]);
+        let standings: Vec<Standing> = all.iter().map(|it| standing(it, &all)).collect();
+        use Standing::{Alone, AsPublished, Corrected};
+        assert_eq!(standings, [AsPublished, Corrected, AsPublished, AsPublished, Corrected, Alone]);
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    experiment::{Experiment, Reported, Seconds},
+    experiment::{Experiment, Reported, Seconds, Xor},
     metrics::{EpochRow, Spread},
     sweep::ranking::shown,
 };
@@ -29,8 +29,10 @@ pub struct Listed {
     pub name: String,
     /// What a publication says that comes out.
     pub reported: Option<Reported>,
-    /// What the file says; none for a file of another kind than a classifier's.
+    /// What the file says; none for an exclusive or.
     pub experiment: Option<Experiment>,
+    /// What the file of an exclusive or says.
+    pub xor: Option<Xor>,
 }
 
 /// What each source is, by the name that `[reported]` gives it.
@@ -45,8 +47,8 @@ const SOURCES: [(&str, &str); 5] = [
 const INTRODUCTION: &str = "\
 # Measured results
 
-Written by `runner table` from the experiment files and from what `runner keep` has put into `reference/`: change
-those, not this file. Accuracies are in percent of the test images, differences in points. Measured values are means
+Written by `runner table` from the experiment files and from what `runner keep` and `bench/keras_accuracy.py` have put into
+`reference/`: change those, not this file. Accuracies are in percent of the test images, differences in points. Measured values are means
 ± sample standard deviations over n seeds, on today's files, whose hashes each run's `environment.json` has; where the
 truth is 90 percent, chance alone makes 10,000 test images say 90 ± 0.3. *As published* keeps a mistake of the source, its
 sibling mends it. The sources that used Fashion-MNIST of 26 August 2017 tested on other images, on which results come out
@@ -114,7 +116,6 @@ fn result_row(listed: &Listed, all: &[&Listed], references: &References) -> Vec<
     let reported = listed.reported.as_ref();
     let runs = references.of(&listed.name);
     let accuracy = measured::accuracy(&runs);
-    let stale = if settings::changed(listed, &runs).is_empty() { "" } else { " †" };
     let reported_accuracy = reported.and_then(|it| it.test_accuracy);
     let kept = match runs.first() {
         None => "no reference run".to_owned(),
@@ -125,7 +126,7 @@ fn result_row(listed: &Listed, all: &[&Listed], references: &References) -> Vec<
         standing(listed, all).word().to_owned(),
         reported_accuracy.map_or_else(dash, percent),
         reported.map_or_else(dash, |it| it.data.clone()),
-        accuracy.map_or_else(dash, |it| format!("{}{stale}", percents(&it))),
+        accuracy.map_or_else(dash, |it| format!("{}{}", percents(&it), settings::mark(listed, &runs))),
         if runs.is_empty() { dash() } else { runs.len().to_string() },
         accuracy.zip(reported_accuracy).map_or_else(dash, |(own, reported)| points(own.mean - reported)),
         reported.and_then(|it| it.test_loss).map_or_else(dash, number),
@@ -193,8 +194,8 @@ fn errors(group: &[&Listed], references: &References) -> String {
         rows.add(vec![run.summary.experiment.clone(), first, last, percent(low), percent(mean.mean), percent(high)]);
     }
     let line = format!(
-        "The source's error, half the mean over classes of summed cross-entropy and penalty, over all batches of \
-                        the first epoch and of the last one, and held-out accuracy within the last {LAST} epochs:"
+        "The source's error, half the mean over classes of summed cross-entropy and penalty, over all batches of the \
+         first epoch and of the last one, and held-out accuracy within the last {LAST} epochs:"
     );
     rows.under(&line)
 }

@@ -136,7 +136,7 @@ fn kept_runs_fill_the_table_and_any_change_is_noticed() {
     fs::write(reference.join("keras.jsonl"), line).expect("writable");
     let (code, text) = table(&suite, &folder, &[]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("| tiny | 50.00 | 50.00 | 1 | "), "{text}");
+    assert!(text.contains(" | 50.00 | 50.00 | 1 | ") && text.contains("What Keras reaches"), "{text}");
 
     let summary = reference.join("tiny-s1/summary.json");
     let text =

@@ -43,6 +43,8 @@ fn the_exclusive_or_leaves_its_errors_and_what_it_learnt() {
         assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
         assert!(String::from_utf8_lossy(&drawn.stdout).contains("error.png") && error.is_file());
     }
+    let said = suite.fails(2, &["figures", "experiments/xor.toml", "--only=embeddings"]);
+    assert!(said.contains("--only records"), "{said}");
     let config = run.dir.join("config.toml");
     let again = suite.output(&[config.to_str().expect("utf-8"), "--progress=plain", "--json", "--skip-finished"]);
     let said = String::from_utf8_lossy(&again.stderr);

@@ -101,6 +101,9 @@ fn reports_agree_with_the_network_they_are_about() {
         // These recipes are the suite's own.
         let is_own = name == "vgg_small" || name.starts_with("vgg16_transfer_64");
         assert_eq!(reported.is_none(), is_own, "{name}");
+        let mended_by = reported.as_ref().and_then(|it| it.mended_by.as_deref());
+        let is_listed = mended_by.is_none_or(|other| EXPERIMENTS.iter().any(|(name, ..)| *name == other));
+        assert!(is_listed, "{name} is mended by {mended_by:?}, which there is not");
         if let Some(count) = reported.and_then(|it| it.parameters) {
             assert_eq!(count, parameters, "{name}");
         }
