@@ -99,6 +99,10 @@ impl FrozenBase {
     /// # Errors
     ///
     /// [`Error::Usage`] for a layer that there is not.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such image.
     pub fn activations(
         &self,
         (dataset, index): (&Arc<Dataset>, usize),

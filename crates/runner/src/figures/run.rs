@@ -122,12 +122,11 @@ impl Finished<'_> {
             return Ok(());
         }
         for index in chosen_indices(&options.indices, &[0], self.test.len(), "test images")? {
-            let found = match &self.base {
-                Some(base) => base.activations((&self.test, index), self.data, self.experiment, &layers)?,
-                None => {
-                    let found = self.network.activations(self.seen_image(index), &layers);
-                    found.map_err(|error| Error::Usage(error.to_string()))?.layers
-                }
+            let found = if let Some(base) = &self.base {
+                base.activations((&self.test, index), self.data, self.experiment, &layers)?
+            } else {
+                let found = self.network.activations(self.seen_image(index), &layers);
+                found.map_err(|error| Error::Usage(error.to_string()))?.layers
             };
             let shown = (self.experiment.name.as_str(), &*self.test, index);
             activations::draw(output, found, shown, &options.channels)?;

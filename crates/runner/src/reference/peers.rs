@@ -10,12 +10,13 @@ use crate::{error::Error, metrics::Spread};
 /// File of the lines.
 const FILE: &str = "keras.jsonl";
 
-/// An epoch.
+/// A line of the file.
 #[derive(Clone, Debug, Deserialize)]
-struct Epoch {
+struct Line {
     /// Name of the experiment that it repeats.
     network: String,
     seed: u64,
+    /// Counted from 1.
     epoch: usize,
     /// Validation accuracy; none where nothing is held out.
     valid: Option<f64>,
@@ -43,9 +44,9 @@ pub(super) fn read(references: &Path) -> Result<BTreeMap<String, Peer>, Error> {
         return Ok(BTreeMap::new());
     }
     let text = fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
-    let mut runs: BTreeMap<String, BTreeMap<u64, Vec<Epoch>>> = BTreeMap::new();
+    let mut runs: BTreeMap<String, BTreeMap<u64, Vec<Line>>> = BTreeMap::new();
     for (number, line) in (1..).zip(text.lines()) {
-        let epoch: Epoch = serde_json::from_str(line)
+        let epoch: Line = serde_json::from_str(line)
             .map_err(|error| Error::Malformed { path: path.clone(), message: format!("line {number}: {error}") })?;
         let epochs = runs.entry(epoch.network.clone()).or_default().entry(epoch.seed).or_default();
         if epoch.epoch != epochs.len() + 1 {
@@ -58,7 +59,7 @@ pub(super) fn read(references: &Path) -> Result<BTreeMap<String, Peer>, Error> {
         }
         epochs.push(epoch);
     }
-    let peer = |(name, seeds): (String, BTreeMap<u64, Vec<Epoch>>)| {
+    let peer = |(name, seeds): (String, BTreeMap<u64, Vec<Line>>)| {
         let last = Spread::of(seeds.values().filter_map(|epochs| Some(epochs.last()?.test)))?;
         let best = Spread::of(seeds.values().filter_map(|epochs| best(epochs)));
         Some((name, Peer { last, best }))
@@ -67,7 +68,7 @@ pub(super) fn read(references: &Path) -> Result<BTreeMap<String, Peer>, Error> {
 }
 
 /// The test accuracy of the first epoch that validated best.
-fn best(epochs: &[Epoch]) -> Option<f64> {
+fn best(epochs: &[Line]) -> Option<f64> {
     let mut best: Option<(f64, f64)> = None;
     for epoch in epochs {
         let valid = epoch.valid?;

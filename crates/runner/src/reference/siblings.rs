@@ -62,7 +62,10 @@ fn stem(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Standing::{Alone, AsPublished, Corrected},
+        *,
+    };
     use crate::experiment::Reported;
 
     fn listed(name: &str, reported: Option<(bool, Option<&str>)>) -> Listed {
@@ -100,7 +103,6 @@ mod tests {
         assert_eq!(mended(2), ["standard"]);
         assert_eq!(mended(3), ["own"]);
         let standings: Vec<Standing> = all.iter().map(|it| standing(it, &all)).collect();
-        use Standing::{Alone, AsPublished, Corrected};
         assert_eq!(standings, [AsPublished, Corrected, AsPublished, AsPublished, Corrected, Alone]);
     }
 }
