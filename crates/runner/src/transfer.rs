@@ -14,7 +14,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use burn::tensor::Device;
 use data::{DataFiles, Dataset, Features, Loader, LoaderConfig, LocateOptions, Part};
-use models::{InputShape, LayerOutput, ModelConfig, TransferConfig};
+use models::{InputShape, LayerOutput, ModelConfig, TransferConfig, UnknownLayer};
 use serde::Serialize;
 
 use self::extract::Images;
@@ -94,27 +94,19 @@ impl FrozenBase {
         &self.record
     }
 
-    /// What layers of the base put out for one image.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Usage`] for a layer that there is not.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such image.
+    /// What layers of the base put out for some images, a batch of them at a time.
     pub fn activations(
         &self,
-        (dataset, index): (&Arc<Dataset>, usize),
+        (dataset, indices): (&Arc<Dataset>, &[usize]),
         training: &TrainingData,
         experiment: &Experiment,
         layers: &[&str],
-    ) -> Result<Vec<LayerOutput>, Error> {
-        let config = LoaderConfig { batch_size: 1, ..LoaderConfig::default() };
+    ) -> impl Iterator<Item = Result<Vec<LayerOutput>, UnknownLayer>> {
+        // As many as go through the base at once where it is composed of Burn's operations.
+        let config = LoaderConfig { batch_size: 8, ..LoaderConfig::default() };
         let normalizer = &training.normalizer;
-        let loader = pipeline::image_loader(dataset, vec![index], normalizer, None, &experiment.data, config);
-        let batch = loader.epoch(0, &self.device).next().expect("a loader of one image serves it");
-        self.module.activations(batch.images, layers).map_err(|error| Error::Usage(error.to_string()))
+        let loader = pipeline::image_loader(dataset, indices.to_vec(), normalizer, None, &experiment.data, config);
+        loader.epoch(0, &self.device).map(move |batch| self.module.activations(batch.images, layers))
     }
 
     /// The features of some images, from the cache as far as they are there.

@@ -4,7 +4,7 @@ use std::{iter, sync::Arc};
 
 use burn::{module::Module, tensor::Tensor};
 use data::{Dataset, Loader, LocateOptions};
-use models::{Model, ModelConfig, Summary};
+use models::{LayerOutput, Model, ModelConfig, Summary, UnknownLayer};
 use plots::thousands;
 
 use super::{
@@ -123,11 +123,13 @@ impl Finished<'_> {
         }
         for index in chosen_indices(&options.indices, &[0], self.test.len(), "test images")? {
             let found = if let Some(base) = &self.base {
-                base.activations((&self.test, index), self.data, self.experiment, &layers)?
+                let indices = [index];
+                let mut found = base.activations((&self.test, &indices), self.data, self.experiment, &layers);
+                found.next().expect("a batch of one image")
             } else {
-                let found = self.network.activations(self.seen_image(index), &layers);
-                found.map_err(|error| Error::Usage(error.to_string()))?.layers
+                self.network.activations(self.seen_image(index), &layers).map(|found| found.layers)
             };
+            let found = found.map_err(|error| Error::Usage(error.to_string()))?;
             let shown = (self.experiment.name.as_str(), &*self.test, index);
             activations::draw(output, found, shown, &options.channels)?;
         }
@@ -208,7 +210,8 @@ impl Finished<'_> {
             return Ok(self.loader.clone());
         }
         if self.is_transfer() {
-            let message = "--part: layers of a transfer are embedded for test images only; ask for --layer pixels";
+            let message = "--part: layers behind a transfer's base are embedded for test images only; ask for pixels or for \
+                           a layer of the base";
             return Err(Error::Usage(message.to_owned()));
         }
         let experiment = self.experiment;
@@ -235,15 +238,31 @@ impl Finished<'_> {
             return Ok(Vec::new());
         }
         let mut found: Vec<(Vec<f32>, usize)> = vec![(Vec::new(), 0); layers.len()];
-        let loader = self.seen_loader(dataset, indices, part)?;
-        // The test loader goes on to the last image; those wanted are the first.
-        let batches = indices.len().div_ceil(self.experiment.training.eval_batch_size);
-        for batch in loader.epoch(0, &self.backend.device).take(batches) {
-            let outputs = self.network.activations(batch.images, layers);
-            let outputs = outputs.map_err(|error| Error::Usage(format!("--layer: {error}")))?.layers;
-            for ((values, width), output) in found.iter_mut().zip(outputs) {
+        let mut add = |positions: &[usize], outputs: Result<Vec<LayerOutput>, UnknownLayer>| {
+            let outputs = outputs.map_err(|error| Error::Usage(format!("--layer: {error}")))?;
+            for (&position, output) in positions.iter().zip(outputs) {
+                let (values, width) = &mut found[position];
                 *width = output.shape.iter().product();
                 values.extend(host(output.values));
+            }
+            Ok::<(), Error>(())
+        };
+        let names = |positions: &[usize]| positions.iter().map(|&position| layers[position]).collect::<Vec<_>>();
+        let (of_base, of_network): (Vec<usize>, Vec<usize>) =
+            (0..layers.len()).partition(|&position| self.is_of_base(layers[position]));
+        if let Some(base) = self.base.as_ref().filter(|_| !of_base.is_empty()) {
+            let names = names(&of_base);
+            for outputs in base.activations((dataset, indices), self.data, self.experiment, &names) {
+                add(&of_base, outputs)?;
+            }
+        }
+        if !of_network.is_empty() {
+            let names = names(&of_network);
+            let loader = self.seen_loader(dataset, indices, part)?;
+            // The test loader goes on to the last image; those wanted are the first.
+            let batches = indices.len().div_ceil(self.experiment.training.eval_batch_size);
+            for batch in loader.epoch(0, &self.backend.device).take(batches) {
+                add(&of_network, self.network.activations(batch.images, &names).map(|outputs| outputs.layers))?;
             }
         }
         let rows = found.into_iter().map(|(mut values, width)| {
@@ -251,6 +270,12 @@ impl Finished<'_> {
             embed::Rows::new(values, width)
         });
         rows.collect::<Result<_, _>>().map_err(embeddings::failed("layer outputs"))
+    }
+
+    /// Whether a layer is of the frozen base, whose rows come before the first one of features without pixels.
+    fn is_of_base(&self, name: &str) -> bool {
+        let mut maps = self.summary.layers.iter().take_while(|layer| layer.output_shape.len() > 1);
+        self.base.is_some() && maps.any(|layer| layer.name == name)
     }
 
     /// The true class and the wrong one that it was most often taken for.

@@ -227,11 +227,15 @@ fn a_wrong_value_is_found_before_anything_is_trained() {
 #[test]
 fn a_dry_run_lists_the_trials_and_touches_nothing() {
     let sweep = Sweep::new("epochs = 2", "epochs = 2");
-    let output = sweep.output(&["--dry-run"]);
+    let mut command = sweep.suite.command();
+    command.args([sweep.file.as_str(), "--dry-run", "--results-dir"]).arg(sweep.suite.results());
+    let output = command.output().expect("the binary starts");
     said(&output, 0);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("4 trials, 8 fits, then the best"), "{text}");
     assert!(text.contains("[6, 4]") && text.contains("tiny.toml:26"), "values and their origin: {text}");
+    // It prints a file and a table: not what --json promises.
+    assert!(said(&sweep.output(&["--dry-run"]), 2).contains("--json"));
     assert!(!sweep.suite.results().exists());
 }
 

@@ -150,21 +150,40 @@ fn features_are_computed_once_and_a_damaged_chunk_again() {
 }
 
 #[test]
-fn the_maps_of_a_frozen_base_are_drawn() {
+fn the_maps_of_a_frozen_base_are_drawn_and_embedded() {
     let transfer = Transfer::new();
     transfer.run("seen", &[]);
     let run = transfer.suite.results().join("transfer/seen");
-    let mut command = transfer.suite.command();
-    command.env("XDG_CACHE_HOME", transfer.suite.path().join("cache")).arg("figures").arg(&run);
-    command.args(["--only=activations", "--index=3", "--channel=63", "--offline"]).arg("--data-dir").arg(data_dir());
-    let output = command.output().expect("the binary starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let draw = |arguments: &[&str]| {
+        let mut command = transfer.suite.command();
+        command.env("XDG_CACHE_HOME", transfer.suite.path().join("cache")).arg("figures").arg(&run);
+        command.args(arguments).arg("--offline").arg("--data-dir").arg(data_dir());
+        let output = command.output().expect("the binary starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = draw(&["--only=activations", "--index=3", "--channel=63"]);
+    assert_eq!(code, Some(0), "{said}");
     // The eight convolutions of VGG-11, by torchvision's names.
     for layer in [0, 3, 6, 8, 11, 13, 16, 18] {
         let name = format!("plots/activations_3_features.{layer}.png");
         assert!(run.join(&name).is_file(), "{name} is missing");
     }
     assert!(run.join("plots/channels_3_features.0.png").is_file());
+
+    // The last convolution is seen before its pool: 2 × 2 pixels of 32 × 32.
+    let layers = ["--layer=classifier.0", "--layer=features.18"];
+    let embed = ["--only=embeddings", "--images=40", "--perplexity=5"];
+    let (code, said) = draw(&[embed.as_slice(), &layers].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let vectors = |layer: &str| {
+        let text = fs::read_to_string(run.join(format!("projector/vectors_{layer}.tsv"))).expect("readable");
+        (text.lines().count(), text.lines().next().map_or(0, |line| line.split('\t').count()))
+    };
+    assert_eq!((vectors("classifier.0"), vectors("features.18")), ((40, 32), (40, 512 * 2 * 2)));
+    let embed = ["--only=embeddings", "--images=12", "--perplexity=3", "--part=valid"];
+    assert_eq!(draw(&[embed.as_slice(), &["--layer=features.18"]].concat()).0, Some(0));
+    let (code, said) = draw(&[embed.as_slice(), &["--layer=classifier.0"]].concat());
+    assert!(code == Some(2) && said.contains("a layer of the base"), "{said}");
 }
 
 #[test]
