@@ -9,6 +9,19 @@ use kernels::{Activation, Isa, Workspace};
 use proptest::prelude::*;
 use reference::{cases, check_close, check_sums, draw, largest};
 
+/// What the blocks below are but for what they say.
+const BLOCK: ConvBlock = ConvBlock {
+    in_channels: 16,
+    out_channels: 16,
+    height: 8,
+    width: 8,
+    padding: Padding::Same,
+    activation: Activation::Relu,
+    pool: Pool::None,
+    input_layout: Layout::ChannelsLast,
+    output_layout: Layout::ChannelsLast,
+};
+
 /// Of the largest sum of absolute values.
 const TOLERANCE: f64 = 1e-6;
 
@@ -214,11 +227,9 @@ fn few_living_gradients_among_many_agree_with_the_reference() {
         out_channels: 1,
         height: 4,
         width: 5,
-        padding: Padding::Same,
-        activation: Activation::Relu,
-        pool: Pool::None,
         input_layout: Layout::ChannelsFirst,
         output_layout: Layout::ChannelsFirst,
+        ..BLOCK
     };
     for isa in Isa::available() {
         check_conv(isa, block, 1, Some(0.25), 63, &mut Workspace::new());
@@ -228,30 +239,18 @@ fn few_living_gradients_among_many_agree_with_the_reference() {
 #[test]
 fn every_part_of_a_batch_is_summed() {
     // More tiles than are transformed together, some of them with the first ones of the next image.
-    let tiles = ConvBlock {
-        in_channels: 16,
-        out_channels: 16,
-        height: 26,
-        width: 27,
-        padding: Padding::Same,
-        activation: Activation::Relu,
-        pool: Pool::None,
-        input_layout: Layout::ChannelsLast,
-        output_layout: Layout::ChannelsLast,
-    };
+    let tiles = ConvBlock { height: 26, width: 27, ..BLOCK };
     for isa in Isa::available() {
         alone(|| check_conv(isa, tiles, 33, None, 5, &mut Workspace::new()));
     }
     let block = ConvBlock {
-        in_channels: 16,
         out_channels: 24,
         height: 5,
         width: 6,
-        padding: Padding::Same,
-        activation: Activation::Relu,
         pool: Pool::Max2,
         input_layout: Layout::ChannelsFirst,
         output_layout: Layout::ChannelsFirst,
+        ..BLOCK
     };
     for isa in Isa::available() {
         for batch in [15, 16, 17, 40] {
@@ -266,14 +265,11 @@ fn images_are_read_and_gradients_written_where_they_lie_or_copied_to_the_same_by
         for padding in [Padding::Valid, Padding::Same] {
             let block = ConvBlock {
                 in_channels: 32,
-                out_channels: 16,
                 height: 15,
                 width: 14,
                 padding,
                 activation: Activation::Identity,
-                pool: Pool::None,
-                input_layout: Layout::ChannelsLast,
-                output_layout: Layout::ChannelsLast,
+                ..BLOCK
             };
             let aligned = at_offset(isa, block, 9, 0);
             assert!(aligned.iter().flatten().all(|value| value.is_finite()), "{isa:?} {padding:?}");
@@ -288,17 +284,7 @@ fn images_are_read_and_gradients_written_where_they_lie_or_copied_to_the_same_by
 fn a_batch_of_nothing_has_no_gradients() {
     for isa in Isa::available() {
         for pool in [Pool::None, Pool::Max2] {
-            let block = ConvBlock {
-                in_channels: 16,
-                out_channels: 16,
-                height: 8,
-                width: 8,
-                padding: Padding::Same,
-                activation: Activation::Relu,
-                pool,
-                input_layout: Layout::ChannelsLast,
-                output_layout: Layout::ChannelsLast,
-            };
+            let block = ConvBlock { pool, ..BLOCK };
             check_conv(isa, block, 0, None, 1, &mut Workspace::new());
         }
     }
@@ -308,17 +294,7 @@ fn a_batch_of_nothing_has_no_gradients() {
 fn of_equal_pixels_the_first_counts_on_every_way() {
     for (isa, pool) in Isa::available().into_iter().flat_map(|isa| [Pool::None, Pool::Max2].map(|pool| (isa, pool))) {
         for (channels, side) in [(1, 9), (3, 4), (16, 4), (32, 11)] {
-            let block = ConvBlock {
-                in_channels: channels,
-                out_channels: 24,
-                height: side,
-                width: side,
-                padding: Padding::Same,
-                activation: Activation::Relu,
-                pool,
-                input_layout: Layout::ChannelsLast,
-                output_layout: Layout::ChannelsLast,
-            };
+            let block = ConvBlock { in_channels: channels, out_channels: 24, height: side, width: side, pool, ..BLOCK };
             let (input, weight) = (draw(2 * block.input_len(), 1), vec![0.0; block.weight_len()]);
             // Every sum is the bias.
             for (bias, code) in [(0.125, 0), (0.0, conv::DEAD), (-0.125, conv::DEAD)] {

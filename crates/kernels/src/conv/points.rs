@@ -23,18 +23,19 @@ const OVERLAP: usize = AXIS - OUT;
 pub(super) const WINDOW: usize = 2;
 
 impl Geometry {
-    /// Side of the convolved pixels that an output is the largest of.
-    fn window(&self) -> usize {
+    /// How often pooling halves the sides of the convolved pixels.
+    #[inline]
+    fn halvings(&self) -> u32 {
         match self.block.pool {
-            Pool::None => 1,
-            Pool::Max2 => WINDOW,
+            Pool::None => 0,
+            Pool::Max2 => WINDOW.ilog2(),
         }
     }
 
     /// Rows and columns of convolved pixels that outputs come from: pooling leaves out odd ones.
     fn pooled_from(&self) -> [usize; 2] {
         let [_, height, width] = self.block.output_shape();
-        [height, width].map(|len| self.window() * len)
+        [height, width].map(|len| len << self.halvings())
     }
 
     /// Tiles in an image: rows and columns.
@@ -143,24 +144,14 @@ impl Place {
         Square::<AXIS>::cells((shared(self.y), AXIS), (shared(self.x), AXIS))
     }
 
-    /// The outputs that the tile makes without pooling.
-    #[inline(always)]
-    fn over(self, geometry: &Geometry) -> Square<OUT> {
-        let [_, height, width] = geometry.block.output_shape();
-        Square {
-            first: (self.image * height + self.y) * width + self.x,
-            inside: Square::<OUT>::cells((0, (height - self.y).min(OUT)), (0, (width - self.x).min(OUT))),
-        }
-    }
-
     /// The outputs that the tile makes.
     #[inline(always)]
     pub(super) fn part(self, geometry: &Geometry) -> Part {
-        let window = geometry.window();
+        let halvings = geometry.halvings();
         let [_, height, width] = geometry.block.output_shape();
-        let (y, x) = (self.y / window, self.x / window);
+        let (y, x, most) = (self.y >> halvings, self.x >> halvings, OUT >> halvings);
         let first = (self.image * height + y) * width + x;
-        Part { first, rows: (height - y).min(OUT / window), columns: (width - x).min(OUT / window), width }
+        Part { first, rows: (height - y).min(most), columns: (width - x).min(most), width }
     }
 }
 
@@ -247,6 +238,12 @@ impl Part {
     #[inline(always)]
     pub(super) fn is_whole(self) -> bool {
         self.rows == OUT && self.columns == OUT
+    }
+
+    /// The same without pooling, as a square.
+    #[inline(always)]
+    fn square(self) -> Square<OUT> {
+        Square { first: self.first, inside: Square::<OUT>::cells((0, self.rows), (0, self.columns)) }
     }
 }
 
@@ -342,7 +339,7 @@ pub(super) unsafe fn gradient_points<S: Simd>(
     let step = geometry.point_step(padded);
     let offsets = Square::<OUT>::offsets(geometry.block.output_shape()[2], channels);
     for (tile, place) in geometry.places(first, count).enumerate() {
-        let over = place.over(geometry);
+        let over = place.part(geometry).square();
         for channel in (0..padded).step_by(S::LANES) {
             let (at, left) = (over.first * channels + channel, channels.saturating_sub(channel));
             // SAFETY: the caller promises the outputs; loads stop at the last channel.
@@ -400,10 +397,7 @@ pub(super) unsafe fn write_images<S: Simd>(
                         for column in 0..AXIS {
                             let to = to.wrapping_add(offsets[row][column]);
                             let is_new = row >= OVERLAP && column >= OVERLAP;
-                            s.store(
-                                to,
-                                if is_new { found[row][column] } else { s.add(s.load(to), found[row][column]) },
-                            );
+                            put(s, to, found[row][column], is_new);
                         }
                     }
                     continue;
@@ -414,14 +408,22 @@ pub(super) unsafe fn write_images<S: Simd>(
                         if under.inside >> bit & 1 == 1 {
                             let to = to.wrapping_add(offsets[row][column]);
                             let is_new = new >> bit & 1 == 1;
-                            s.store(
-                                to,
-                                if is_new { found[row][column] } else { s.add(s.load(to), found[row][column]) },
-                            );
+                            put(s, to, found[row][column], is_new);
                         }
                     }
                 }
             }
         }
     }
+}
+
+/// Writes a vector, or adds it to what is there already.
+///
+/// # Safety
+///
+/// The vector at `to` must be writable, and readable unless it is new.
+#[inline(always)]
+unsafe fn put<S: Simd>(s: S, to: *mut f32, value: S::F, is_new: bool) {
+    // SAFETY: as the caller promises.
+    unsafe { s.store(to, if is_new { value } else { s.add(s.load(to), value) }) }
 }

@@ -295,7 +295,6 @@ unsafe fn few_columns<S: Simd>(
     let (channels, row) = (geometry.channels, geometry.width * geometry.channels);
     let (step, left) = (geometry.out_channels(), out_channels - first);
     let zero = s.splat(0.0);
-    let scale = s.splat(outputs.scale);
     // SAFETY: as for `add_to_filters_of_few`; loads and stores of outputs stop at the last channel.
     unsafe {
         let filters = filters.add(channel * step);
@@ -303,8 +302,7 @@ unsafe fn few_columns<S: Simd>(
         let mut total = zero;
         for unit in 0..outputs.gradients.len() / out_channels {
             let index = unit * out_channels + first;
-            let gradient = s.load_some(outputs.gradients.as_ptr().add(index), left);
-            let gradient = s.mul(gradient, scale);
+            let gradient = outputs.gradient_at(s, index, left);
             let code = s.load_some_bytes(outputs.codes.as_ptr().add(index), left);
             for part in 0..WINDOW * WINDOW {
                 let here = s.u_eq(code, s.u_splat([0, 1, 2, 3][part]));

@@ -126,7 +126,7 @@ impl Conv<'_> {
 
     /// The code of an output; of a block without codes each gradient goes back to its own pixel.
     fn code(&self, codes: &[u8], n: usize, at: [usize; 3]) -> u8 {
-        codes.get(index(Layout::ChannelsLast, self.block.output_shape(), n, at)).copied().unwrap_or(0)
+        if codes.is_empty() { 0 } else { codes[index(Layout::ChannelsLast, self.block.output_shape(), n, at)] }
     }
 
     /// Forward.
