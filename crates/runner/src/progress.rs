@@ -52,7 +52,7 @@ pub struct Display {
     pace: Cell<Option<Pace>>,
 }
 
-/// When the first step was seen that this process has made, and which one of the run it was.
+/// When the first step, or the first image with features, was seen that this process has made, and which one it was.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     start: Instant,
@@ -60,7 +60,7 @@ struct Pace {
 }
 
 impl Pace {
-    /// The time that is left after a step, of so many in the run; none before a second step.
+    /// The time that is left after so many of all are done; none before a second one.
     fn left(self, now: Instant, done: usize, all: usize) -> Option<Duration> {
         let made = u32::try_from(done.checked_sub(self.first)?).ok().filter(|&made| made > 0)?;
         let left = u32::try_from(all.saturating_sub(done)).ok()?;
@@ -121,9 +121,10 @@ impl Display {
             self.bar.reset();
             self.bar.set_length(total as u64);
             self.bar.set_prefix(format!("features of {part} images"));
-            self.bar.set_message("");
+            self.pace.set(None);
         }
         self.bar.set_position(done as u64);
+        self.bar.set_message(self.left(done, total));
         // A line for every tenth, where there is no bar.
         let tenth = |done: usize| 10 * done / total.max(1);
         let before = self.extracted.replace(done);
@@ -132,6 +133,7 @@ impl Display {
         }
         if done >= total {
             self.extracted.set(0);
+            self.pace.set(None);
             self.bar.set_length(0);
             self.bar.reset();
         }
@@ -149,13 +151,17 @@ impl Display {
         }
         self.bar.set_position(step.step as u64);
         // Of the whole run: an epoch is over before anyone has read how long it takes.
-        let done = (step.epoch - 1) * step.steps + step.step;
+        let left = self.left((step.epoch - 1) * step.steps + step.step, step.epochs * step.steps);
+        self.bar.set_message(format!("loss {:.4}  accuracy {:.4}  {left}", step.loss, step.accuracy));
+    }
+
+    /// The time that is left when so many of all are done, as text; empty where nothing tells.
+    fn left(&self, done: usize, all: usize) -> String {
         let now = Instant::now();
         let pace = self.pace.get().unwrap_or(Pace { start: now, first: done });
         self.pace.set(Some(pace));
-        let left = pace.left(now, done, step.epochs * step.steps);
-        let left = left.map_or_else(String::new, |left| format!("  {:#} left", HumanDuration(left)));
-        self.bar.set_message(format!("loss {:.4}  accuracy {:.4}{left}", step.loss, step.accuracy));
+        let left = pace.left(now, done, all);
+        left.map_or_else(String::new, |left| format!("{:#} left", HumanDuration(left)))
     }
 }
 
