@@ -138,17 +138,7 @@ fn kept_runs_fill_the_table_and_any_change_is_noticed() {
     assert_eq!(code, 0, "{text}");
     assert!(text.contains(" | 50.00 | 50.00 | 1 | ") && text.contains("What Keras reaches"), "{text}");
 
-    // Of a run whose configuration cannot be read its name says what it is.
-    let config = reference.join("tiny-composed-s0/config.toml");
-    let readable = fs::read_to_string(&config).expect("readable");
-    fs::write(&config, "name = 1\n").expect("writable");
-    let runs_of_tiny = |text: &str| {
-        let row = text.lines().find(|line| line.starts_with("| [tiny](")).expect("a row").to_owned();
-        row.split(" | ").nth(5).map(str::to_owned)
-    };
-    assert_eq!(runs_of_tiny(&table(&suite, &folder, &[]).1).as_deref(), Some("2"));
-    fs::write(&config, readable).expect("writable");
-    assert_eq!(table(&suite, &folder, &[]).0, 0);
+    a_composed_run_is_told_by_its_name(&suite, &folder);
 
     let summary = reference.join("tiny-s1/summary.json");
     let text =
@@ -166,6 +156,20 @@ fn kept_runs_fill_the_table_and_any_change_is_noticed() {
         text.contains("- † made with other settings than the experiment file has today: tiny (model.hidden_sizes)"),
         "{text}"
     );
+}
+
+/// Where the configuration of a kept run cannot be read.
+fn a_composed_run_is_told_by_its_name(suite: &Suite, folder: &str) {
+    let config = suite.results().join("reference/tiny-composed-s0/config.toml");
+    let readable = fs::read_to_string(&config).expect("readable");
+    fs::write(&config, "name = 1\n").expect("writable");
+    let runs_of_tiny = |text: &str| {
+        let row = text.lines().find(|line| line.starts_with("| [tiny](")).expect("a row").to_owned();
+        row.split(" | ").nth(5).map(str::to_owned)
+    };
+    assert_eq!(runs_of_tiny(&table(suite, folder, &[]).1).as_deref(), Some("2"));
+    fs::write(&config, readable).expect("writable");
+    assert_eq!(table(suite, folder, &[]).0, 0);
 }
 
 #[test]
