@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
-use kernels::conv::{self, ConvBlock, Layout, Padding, Pool};
+use kernels::conv::{self, ConvBlock, Layout, OutputGradient, Padding, Pool};
 use kernels::dense::{self, DenseBlock};
 use kernels::dropout::Dropout;
 use kernels::norm::{self, NormBlock};
@@ -84,7 +84,7 @@ fn convolutions(criterion: &mut Criterion) {
                     weight: &weight,
                     codes: &codes,
                     dropout,
-                    grad_output: &grad_output,
+                    grad_output: OutputGradient::Given(&grad_output),
                     // The first layer's is nobody's.
                     grad_input: (in_channels > 1).then_some(grad_input.as_mut_slice()),
                     grad_weight: &mut grad_weight,

@@ -7,6 +7,7 @@
 
 mod autodiff;
 mod blocks;
+mod conv_norm;
 mod cpu;
 mod loss;
 mod memory;
@@ -20,6 +21,7 @@ use burn::tensor::{Device, Tensor};
 pub use update::{AdamCall, AdamTensors, SgdCall, SgdTensors, adam, sgd};
 
 use crate::conv::ConvBlock;
+use crate::conv_norm::ConvNorm;
 use crate::dense::DenseBlock;
 use crate::dropout::Dropout;
 use crate::norm::NormBlock;
@@ -128,6 +130,54 @@ pub fn norm_block(
     Tensor::from_dispatch(output)
 }
 
+/// Applies a convolution and the normalisation that follows it, of which [`conv_block`] and [`norm_statistics`] have
+/// found the first half: what is here is the second, and the way back through both at once.
+///
+/// # Shapes
+///
+/// - images: `[batch, in_channels, height, width]`
+/// - convolved: what [`conv_block`] makes of them, without autodiff; statistics: `[2, channels]`, of that
+/// - output: `[batch, channels, height', width']`
+///
+/// # Panics
+///
+/// If shapes do not match the blocks, or the device is not [supported](supports).
+#[must_use]
+pub fn conv_norm_block(
+    block: ConvNorm,
+    dropout: Option<Dropout>,
+    images: Tensor<4>,
+    parameters: ConvNormParameters,
+    convolved: Tensor<4>,
+    statistics: Tensor<2>,
+) -> Tensor<4> {
+    let call = ConvNormCall { block, dropout };
+    let ConvNormParameters { weight, bias, gamma, beta } = parameters;
+    Tensor::from_dispatch(<burn::backend::Dispatch as FusedBackend>::fused_conv_norm(
+        images.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        gamma.into_dispatch(),
+        beta.into_dispatch(),
+        convolved.into_dispatch(),
+        statistics.into_dispatch(),
+        call,
+    ))
+}
+
+/// The parameters of a [`ConvNorm`].
+#[derive(Debug, Clone)]
+pub struct ConvNormParameters {
+    /// `[out_channels, in_channels, 3, 3]`
+    pub weight: Tensor<4>,
+    /// `[out_channels]`
+    pub bias: Tensor<1>,
+    /// `[out_channels]`
+    pub gamma: Tensor<1>,
+    /// `[out_channels]`
+    pub beta: Tensor<1>,
+}
+
 /// The mean cross-entropy of logits, with [label smoothing](crate::loss::softmax_cross_entropy).
 ///
 /// # Shapes
@@ -166,6 +216,20 @@ pub struct NormCall {
     dropout: Option<Dropout>,
 }
 
+/// A convolution with its normalisation, and what is drawn for one step.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvNormCall {
+    block: ConvNorm,
+    dropout: Option<Dropout>,
+}
+
+impl ConvNormCall {
+    /// The second half alone.
+    fn norm(&self) -> NormCall {
+        NormCall { block: self.block.norm, dropout: self.dropout }
+    }
+}
+
 /// The targets of a batch.
 #[derive(Debug, Clone)]
 pub struct CrossEntropyCall {
@@ -199,6 +263,19 @@ pub trait FusedBackend: Backend {
         beta: FloatTensor<Self>,
         statistics: FloatTensor<Self>,
         call: NormCall,
+    ) -> FloatTensor<Self>;
+
+    /// See [`conv_norm_block`].
+    #[expect(clippy::too_many_arguments, reason = "tensors go to a backend one by one")]
+    fn fused_conv_norm(
+        images: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        convolved: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
+        call: ConvNormCall,
     ) -> FloatTensor<Self>;
 
     /// See [`cross_entropy`].
@@ -248,6 +325,19 @@ impl<B: Cpu> FusedBackend for B {
         call: NormCall,
     ) -> FloatTensor<B> {
         norm::forward::<B>(&call, [&images, &gamma, &beta, &statistics], Keep::Nothing).0
+    }
+
+    fn fused_conv_norm(
+        _images: FloatTensor<B>,
+        _weight: FloatTensor<B>,
+        _bias: FloatTensor<B>,
+        gamma: FloatTensor<B>,
+        beta: FloatTensor<B>,
+        convolved: FloatTensor<B>,
+        statistics: FloatTensor<B>,
+        call: ConvNormCall,
+    ) -> FloatTensor<B> {
+        B::fused_norm(convolved, gamma, beta, statistics, call.norm())
     }
 
     fn fused_cross_entropy(logits: FloatTensor<B>, call: CrossEntropyCall) -> FloatTensor<B> {

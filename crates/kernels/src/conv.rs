@@ -23,7 +23,7 @@ mod sparse;
 mod tiles;
 mod visit;
 
-pub use backward::Backward;
+pub use backward::{Backward, OutputGradient};
 pub use forward::{Forward, Prepared};
 
 use crate::Activation;

@@ -10,6 +10,7 @@ mod forward;
 mod statistics;
 
 pub use backward::Backward;
+pub(crate) use backward::Sums;
 pub use forward::Forward;
 
 use crate::Activation;

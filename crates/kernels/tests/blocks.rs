@@ -2,7 +2,7 @@
 
 mod reference;
 
-use kernels::conv::{self, ConvBlock, Layout, Padding, Pool};
+use kernels::conv::{self, ConvBlock, Layout, OutputGradient, Padding, Pool};
 use kernels::dense::{self, DenseBlock};
 use kernels::dropout::Dropout;
 use kernels::{Activation, Isa, Workspace};
@@ -91,7 +91,7 @@ fn check_conv(isa: Isa, block: ConvBlock, batch: usize, rate: Option<f32>, seed:
             weight: &weight,
             codes: &codes,
             dropout,
-            grad_output: &grad_output,
+            grad_output: OutputGradient::Given(&grad_output),
             grad_input: with_grad_input.then_some(&mut grad_input),
             grad_weight: &mut grad_weight,
             grad_bias: &mut grad_bias,
@@ -134,7 +134,7 @@ fn at_offset(isa: Isa, block: ConvBlock, batch: usize, off: usize) -> [Vec<f32>;
         weight: &weight,
         codes: &codes,
         dropout: None,
-        grad_output: &grad_output,
+        grad_output: OutputGradient::Given(&grad_output),
         grad_input: Some(&mut grad_input[first..first + input.len()]),
         grad_weight: &mut grad_weight,
         grad_bias: &mut grad_bias,

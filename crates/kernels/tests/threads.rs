@@ -2,7 +2,7 @@
 
 mod reference;
 
-use kernels::conv::{self, ConvBlock, Layout, Padding, Pool};
+use kernels::conv::{self, ConvBlock, Layout, OutputGradient, Padding, Pool};
 use kernels::dense::{self, DenseBlock};
 use kernels::dropout::Dropout;
 use kernels::norm::{self, NormBlock};
@@ -65,7 +65,7 @@ fn conv_block(isa: Isa, in_channels: usize, pool: Pool) -> Vec<f32> {
         weight: &weight,
         codes: &codes,
         dropout,
-        grad_output: &grad_output,
+        grad_output: OutputGradient::Given(&grad_output),
         grad_input: Some(&mut grad_input),
         grad_weight: &mut grad_weight,
         grad_bias: &mut grad_bias,

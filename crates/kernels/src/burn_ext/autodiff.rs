@@ -10,8 +10,9 @@ use burn::backend::autodiff::{Autodiff, NodeId};
 use burn::backend::tensor::FloatTensor;
 
 use super::blocks::{self, Codes, Keep, Wants};
+use super::conv_norm::Kept;
 use super::cpu::Cpu;
-use super::{ConvCall, CrossEntropyCall, DenseCall, FusedBackend, NormCall, loss, norm};
+use super::{ConvCall, ConvNormCall, CrossEntropyCall, DenseCall, FusedBackend, NormCall, conv_norm, loss, norm};
 
 impl<B: Cpu, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
     fn fused_conv(
@@ -69,6 +70,31 @@ impl<B: Cpu, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         }
     }
 
+    fn fused_conv_norm(
+        images: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        convolved: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
+        call: ConvNormCall,
+    ) -> FloatTensor<Self> {
+        // What has been found from the images gets no gradient of its own: the step takes it through to them.
+        let nodes = [&images, &weight, &bias, &gamma, &beta].map(FloatTensor::<Self>::node);
+        let [images, weight, gamma, beta, convolved, statistics] =
+            [images, weight, gamma, beta, convolved, statistics].map(|tensor| tensor.primitive().clone());
+        match ConvNormStep::<B>(PhantomData).prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let tensors = [&convolved, &gamma, &beta, &statistics];
+                let (output, codes) = norm::forward::<B>(&call.norm(), tensors, Keep::Codes);
+                let kept = Kept { images, weight, gamma, convolved, statistics };
+                prep.finish(ConvNormState { call, kept, codes }, output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::fused_norm(convolved, gamma, beta, statistics, call.norm())),
+        }
+    }
+
     fn fused_cross_entropy(logits: FloatTensor<Self>, call: CrossEntropyCall) -> FloatTensor<Self> {
         let nodes = [logits.node()];
         let (loss, gradient) = loss::cross_entropy::<B>(&call, logits.primitive());
@@ -96,9 +122,9 @@ impl<B: Cpu> Backward<B, 3> for ConvStep<B> {
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let gradient = gradients.consume::<B>(&ops.node);
         let ConvState { call, images, weight, codes } = ops.state;
-        let wants = if ops.parents[0].is_some() { Wants::Input } else { Wants::Parameters };
+        let wants = Wants::of(ops.parents[0].as_ref());
         let found = blocks::conv_backward::<B>(&call, [&images, &weight, &gradient], &codes, wants);
-        register::<B>(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
+        register::<B, _>(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
     }
 }
 
@@ -119,9 +145,9 @@ impl<B: Cpu> Backward<B, 3> for DenseStep<B> {
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let gradient = gradients.consume::<B>(&ops.node);
         let DenseState { call, input, weight, output } = ops.state;
-        let wants = if ops.parents[0].is_some() { Wants::Input } else { Wants::Parameters };
+        let wants = Wants::of(ops.parents[0].as_ref());
         let found = blocks::dense_backward::<B>(&call, [&input, &weight, &output, &gradient], wants);
-        register::<B>(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
+        register::<B, _>(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
     }
 }
 
@@ -144,7 +170,29 @@ impl<B: Cpu> Backward<B, 3> for NormStep<B> {
         let gradient = gradients.consume::<B>(&ops.node);
         let NormState { call, images, gamma, statistics, codes } = ops.state;
         let found = norm::backward::<B>(&call, [&images, &gamma, &statistics, &gradient], &codes);
-        register::<B>(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
+        register::<B, _>(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
+    }
+}
+
+#[derive(Debug)]
+struct ConvNormStep<B>(PhantomData<B>);
+
+#[derive(Debug, Clone)]
+struct ConvNormState<T> {
+    call: ConvNormCall,
+    kept: Kept<T>,
+    codes: Codes,
+}
+
+impl<B: Cpu> Backward<B, 5> for ConvNormStep<B> {
+    type State = ConvNormState<FloatTensor<B>>;
+
+    fn backward(self, ops: Ops<Self::State, 5>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = gradients.consume::<B>(&ops.node);
+        let ConvNormState { call, kept, codes } = ops.state;
+        let wants = Wants::of(ops.parents[0].as_ref());
+        let found = conv_norm::backward::<B>(&call, &kept, &codes, &gradient, wants);
+        register::<B, _>(gradients, ops.parents.map(|node| node.map(|node| node.id)), found);
     }
 }
 
@@ -167,13 +215,12 @@ impl<B: Cpu> Backward<B, 1> for CrossEntropyStep<B> {
 }
 
 /// Hands the gradients to those nodes that are tracked.
-fn register<B: Cpu>(
+fn register<B: Cpu, const N: usize>(
     gradients: &mut Gradients,
-    [input, weight, bias]: [Option<NodeId>; 3],
-    (grad_input, grad_weight, grad_bias): blocks::Gradients<B>,
+    nodes: [Option<NodeId>; N],
+    found: blocks::Gradients<B, N>,
 ) {
-    let pairs = [(input, grad_input), (weight, Some(grad_weight)), (bias, Some(grad_bias))];
-    for (node, gradient) in pairs {
+    for (node, gradient) in nodes.into_iter().zip(found) {
         if let (Some(node), Some(gradient)) = (node, gradient) {
             gradients.register::<B>(node, gradient);
         }

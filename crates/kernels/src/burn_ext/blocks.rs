@@ -7,7 +7,7 @@ use burn::backend::tensor::FloatTensor;
 use super::cpu::Cpu;
 use super::memory::Recycled;
 use super::{ConvCall, DenseCall};
-use crate::conv::{self, ConvBlock, Layout};
+use crate::conv::{self, ConvBlock, Layout, OutputGradient};
 use crate::profile::timed;
 use crate::{Isa, Workspace, dense};
 
@@ -28,8 +28,8 @@ impl Keep {
 /// What a forward pass keeps: one byte per output, or nothing.
 pub(super) type Codes = Arc<Recycled>;
 
-/// Gradients of a block: input (if asked for), weight, bias.
-pub(super) type Gradients<B> = (Option<FloatTensor<B>>, FloatTensor<B>, FloatTensor<B>);
+/// Gradients of a block: input (if asked for), then its parameters in their order.
+pub(super) type Gradients<B, const N: usize> = [Option<FloatTensor<B>>; N];
 
 /// The output of a convolution block, and its codes.
 pub(super) fn conv_forward<B: Cpu>(
@@ -66,7 +66,7 @@ pub(super) fn conv_backward<B: Cpu>(
     [images, weight, gradient]: [&FloatTensor<B>; 3],
     codes: &Recycled,
     wants_input: Wants,
-) -> Gradients<B> {
+) -> Gradients<B, 3> {
     let (images, input_layout) = in_layout::<B>(images);
     // The codes are in no layout's order but their own, so that the gradient may come in either.
     let (gradient, output_layout) = in_layout::<B>(gradient);
@@ -81,7 +81,7 @@ pub(super) fn conv_backward<B: Cpu>(
         weight: floats::<B>(&weight),
         codes: codes.as_ref(),
         dropout: call.dropout,
-        grad_output: floats::<B>(&gradient),
+        grad_output: OutputGradient::Given(floats::<B>(&gradient)),
         grad_input: grad_input.as_mut().map(AsMut::as_mut),
         grad_weight: grad_weight.as_mut(),
         grad_bias: grad_bias.as_mut(),
@@ -94,7 +94,7 @@ pub(super) fn conv_backward<B: Cpu>(
     let shape = [block.in_channels, block.height, block.width];
     let grad_input = grad_input.map(|gradient| out_of_layout::<B>(gradient, batch, shape, input_layout));
     let grad_weight = B::tensor(grad_weight, &[block.out_channels, block.in_channels, 3, 3]);
-    (grad_input, grad_weight, B::tensor(grad_bias, &[block.out_channels]))
+    [grad_input, Some(grad_weight), Some(B::tensor(grad_bias, &[block.out_channels]))]
 }
 
 /// Whether the gradient of the input is asked for.
@@ -102,6 +102,13 @@ pub(super) fn conv_backward<B: Cpu>(
 pub(super) enum Wants {
     Input,
     Parameters,
+}
+
+impl Wants {
+    /// What autodiff asks of a step, by the node of its input.
+    pub(super) fn of<T>(input: Option<&T>) -> Self {
+        if input.is_some() { Self::Input } else { Self::Parameters }
+    }
 }
 
 /// The output of a dense block.
@@ -129,7 +136,7 @@ pub(super) fn dense_backward<B: Cpu>(
     call: &DenseCall,
     tensors: [&FloatTensor<B>; 4],
     wants_input: Wants,
-) -> Gradients<B> {
+) -> Gradients<B, 3> {
     let block = &call.block;
     let [input, weight, output, gradient] = tensors.map(in_order::<B>);
     let input = floats::<B>(&input);
@@ -153,10 +160,10 @@ pub(super) fn dense_backward<B: Cpu>(
     let batch = input.len() / block.inputs;
     let grad_input = grad_input.map(|gradient| B::tensor(gradient, &[batch, block.inputs]));
     let grad_weight = B::tensor(grad_weight, &[block.inputs, block.outputs]);
-    (grad_input, grad_weight, B::tensor(grad_bias, &[block.outputs]))
+    [grad_input, Some(grad_weight), Some(B::tensor(grad_bias, &[block.outputs]))]
 }
 
-fn conv_name(block: &ConvBlock) -> String {
+pub(super) fn conv_name(block: &ConvBlock) -> String {
     let ConvBlock { in_channels, out_channels, height, width, .. } = block;
     format!("conv {in_channels} → {out_channels} on {height}×{width}")
 }
@@ -172,7 +179,7 @@ pub(super) fn in_order<B: Cpu>(tensor: &FloatTensor<B>) -> FloatTensor<B> {
 }
 
 /// Images in order, in whichever of the two layouts they are in; a copy if in neither.
-fn in_layout<B: Cpu>(images: &FloatTensor<B>) -> (FloatTensor<B>, Layout) {
+pub(super) fn in_layout<B: Cpu>(images: &FloatTensor<B>) -> (FloatTensor<B>, Layout) {
     if B::floats(images).is_some() {
         return (images.clone(), Layout::ChannelsFirst);
     }

@@ -56,7 +56,7 @@ pub(super) fn forward<B: Cpu>(call: &NormCall, tensors: [&FloatTensor<B>; 4], ke
 }
 
 /// The gradients of a normalisation block. Takes images, gamma, statistics and the output's gradient.
-pub(super) fn backward<B: Cpu>(call: &NormCall, tensors: [&FloatTensor<B>; 4], codes: &Recycled) -> Gradients<B> {
+pub(super) fn backward<B: Cpu>(call: &NormCall, tensors: [&FloatTensor<B>; 4], codes: &Recycled) -> Gradients<B, 3> {
     let [images, gamma, statistics, gradient] = tensors;
     let [_, height, width] = call.block.output_shape();
     let images = channels_last::<B>(images, [call.block.height, call.block.width]);
@@ -86,7 +86,8 @@ pub(super) fn backward<B: Cpu>(call: &NormCall, tensors: [&FloatTensor<B>; 4], c
     let batch = input.len() / block.input_len();
     let shape = [block.channels, block.height, block.width];
     let grad_input = out_of_layout::<B>(grad_input, batch, shape, Layout::ChannelsLast);
-    (Some(grad_input), B::tensor(grad_gamma, &[block.channels]), B::tensor(grad_beta, &[block.channels]))
+    let [grad_gamma, grad_beta] = [grad_gamma, grad_beta].map(|buffer| B::tensor(buffer, &[block.channels]));
+    [Some(grad_input), Some(grad_gamma), Some(grad_beta)]
 }
 
 fn name(block: &NormBlock) -> String {
@@ -94,7 +95,7 @@ fn name(block: &NormBlock) -> String {
 }
 
 /// Statistics from `[2, channels]`.
-fn read<B: Cpu>(statistics: &FloatTensor<B>) -> Statistics {
+pub(super) fn read<B: Cpu>(statistics: &FloatTensor<B>) -> Statistics {
     let statistics = in_order::<B>(statistics);
     let values: Vec<f64> = floats::<B>(&statistics).iter().copied().map(f64::from).collect();
     let (mean, variance) = values.split_at(values.len() / 2);
@@ -102,7 +103,7 @@ fn read<B: Cpu>(statistics: &FloatTensor<B>) -> Statistics {
 }
 
 /// Images `[batch, channels, height, width]` in order, channels last.
-fn channels_last<B: Cpu>(images: &FloatTensor<B>, [height, width]: [usize; 2]) -> FloatTensor<B> {
+pub(super) fn channels_last<B: Cpu>(images: &FloatTensor<B>, [height, width]: [usize; 2]) -> FloatTensor<B> {
     if height * width == 1 {
         return in_order::<B>(images);
     }

@@ -1,5 +1,7 @@
 //! The backward pass of a convolution block.
 
+use std::fmt;
+
 use rayon::prelude::*;
 
 use super::geometry::{Geometry, Pass};
@@ -13,7 +15,7 @@ use crate::groups::codes_of;
 use crate::isa::{self, Isa};
 use crate::tile::Start;
 use crate::transpose::transpose;
-use crate::workspace::{Scratch, Workspace};
+use crate::workspace::{Buffer, Scratch, Workspace};
 
 /// What the images worked on together may take of the first-level cache, or little more: with pooling
 /// they are read in no order.
@@ -26,7 +28,7 @@ const CACHE_BYTES_2: usize = 128 << 10;
 /// # Shapes
 ///
 /// - `input`, `weight`, `codes`: as in [`Forward`](super::Forward)
-/// - `grad_output`: as its output; `grad_input`: as its input, in the same layouts
+/// - `grad_input`: as its input, in the same layout
 /// - `grad_weight`, `grad_bias`: as the weights and biases
 #[derive(Debug)]
 pub struct Backward<'a> {
@@ -39,13 +41,32 @@ pub struct Backward<'a> {
     /// Dropout of the forward pass.
     pub dropout: Option<Dropout>,
     /// Gradient of the output.
-    pub grad_output: &'a [f32],
+    pub grad_output: OutputGradient<'a>,
     /// Filled with the gradient of the input; the first layer does not need it.
     pub grad_input: Option<&'a mut [f32]>,
     /// Filled with the gradient of the weights.
     pub grad_weight: &'a mut [f32],
     /// Filled with the gradient of the biases.
     pub grad_bias: &'a mut [f32],
+}
+
+/// The gradient of the output of a block.
+#[derive(Clone, Copy)]
+pub enum OutputGradient<'a> {
+    /// All of it, as the output of the forward pass.
+    Given(&'a [f32]),
+    /// Made a few images at a time while they are worked on, so that it never lies in memory as a whole. Called with
+    /// the number of the first image and room for what they have: `[images, height', width', out_channels]`.
+    Made(&'a (dyn Fn(usize, &mut [f32]) + Sync)),
+}
+
+impl fmt::Debug for OutputGradient<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(gradient) => f.debug_tuple("Given").field(gradient).finish(),
+            Self::Made(_) => f.write_str("Made"),
+        }
+    }
 }
 
 impl ConvBlock {
@@ -62,7 +83,9 @@ impl ConvBlock {
         check_len("input", input.len(), batch * input_len);
         check_len("weight", weight.len(), self.weight_len());
         check_len("codes", codes.len(), batch * self.codes_len(dropout));
-        check_len("grad_output", grad_output.len(), batch * output_len);
+        if let OutputGradient::Given(gradient) = grad_output {
+            check_len("grad_output", gradient.len(), batch * output_len);
+        }
         check_len("grad_weight", grad_weight.len(), self.weight_len());
         check_len("grad_bias", grad_bias.len(), self.out_channels);
         if let Some(grad_input) = &grad_input {
@@ -98,16 +121,13 @@ impl ConvBlock {
         let partials = workspace.partials.floats(batch.div_ceil(part_batch) * part_len);
 
         let scale = dropout.map_or(1.0, |dropout| dropout.scale());
-        let task = Task { geometry, filters, pixels: &workspace.offsets, together, scale };
-        let parts = partials
-            .par_chunks_mut(part_len)
-            .zip(input.par_chunks(part_batch * input_len))
-            .zip(grad_output.par_chunks(part_batch * output_len))
-            .enumerate()
-            .map(|(part, ((sums, input), grad_output))| {
+        let task = Task { geometry, filters, pixels: &workspace.offsets, together, scale, grad_output };
+        let parts = partials.par_chunks_mut(part_len).zip(input.par_chunks(part_batch * input_len)).enumerate().map(
+            |(part, (sums, input))| {
                 let codes = codes_of(codes, part, part_batch * output_len);
-                Part { sums, input, codes, grad_output }
-            });
+                Part { sums, first: part * part_batch, input, codes }
+            },
+        );
         match grad_input {
             None => parts.for_each(|mut part| task.run(isa, &mut part, None)),
             Some(grad_input) => parts
@@ -125,14 +145,16 @@ pub(super) struct Task<'a> {
     pub(super) pixels: &'a [u32],
     pub(super) together: usize,
     pub(super) scale: f32,
+    grad_output: OutputGradient<'a>,
 }
 
 /// A part of the batch, whose sums one thread takes.
 struct Part<'a> {
     sums: &'a mut [f32],
+    /// The number of its first image.
+    first: usize,
     input: &'a [f32],
     codes: &'a [u8],
-    grad_output: &'a [f32],
 }
 
 impl Task<'_> {
@@ -142,14 +164,14 @@ impl Task<'_> {
         // The points' sums are written by the first images, and need not be cleared; nobody reads what is between them.
         let cleared = if self.geometry.transforms_backward() { self.geometry.sums_len() } else { 0 };
         part.sums[cleared..].fill(0.0);
-        let groups = part.input.chunks(input_len).zip(part.grad_output.chunks(output_len));
-        for (index, (input, grad_output)) in groups.enumerate() {
+        for (index, input) in part.input.chunks(input_len).enumerate() {
             let codes = codes_of(part.codes, index, output_len);
             let grad_input = grad_input.as_mut().map(|grad_input| {
                 let first = index * input_len;
                 &mut grad_input[first..first + input.len()]
             });
-            let mut group = Part { sums: &mut *part.sums, input, codes, grad_output };
+            let first = part.first + index * self.together;
+            let mut group = Part { sums: &mut *part.sums, first, input, codes };
             let start = if index == 0 { Start::Zero } else { Start::Result };
             Scratch::with(|scratch| self.run_group(isa, scratch, &mut group, start, grad_input));
         }
@@ -174,13 +196,7 @@ impl Task<'_> {
             layout::pack_images(geometry, group.input, packed);
             packed
         };
-        let gradients = if geometry.writes_output() {
-            group.grad_output
-        } else {
-            let packed = outputs.floats(group.grad_output.len());
-            transpose(isa, group.grad_output, geometry.block.out_channels, geometry.units, packed);
-            packed
-        };
+        let gradients = self.gradients(isa, group.first, images, outputs);
         let outputs = Outputs { gradients, codes: group.codes, scale: self.scale };
         let units = images * geometry.units;
         let most = match geometry.block.pool {
@@ -211,6 +227,30 @@ impl Task<'_> {
                 let own = if geometry.transforms_backward() { grad_images.floats(len) } else { grad_images.zeros(len) };
                 isa::run(isa, Group { grad_images: Some(&mut *own), ..task });
                 layout::unpack_images(geometry, own, grad_input);
+            }
+        }
+    }
+}
+
+impl Task<'_> {
+    /// The gradients at the outputs of a few images, channels last; made, or brought into that order, in `room`.
+    fn gradients<'a>(&'a self, isa: Isa, first: usize, images: usize, room: &'a mut Buffer) -> &'a [f32] {
+        let geometry = &self.geometry;
+        let len = geometry.block.output_len();
+        match self.grad_output {
+            OutputGradient::Given(all) => {
+                let given = &all[first * len..(first + images) * len];
+                if geometry.writes_output() {
+                    return given;
+                }
+                let packed = room.floats(given.len());
+                transpose(isa, given, geometry.block.out_channels, geometry.units, packed);
+                packed
+            }
+            OutputGradient::Made(make) => {
+                let made = room.floats(images * len);
+                make(first, made);
+                made
             }
         }
     }

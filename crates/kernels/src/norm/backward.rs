@@ -5,6 +5,8 @@
     reason = "vectors must never cross a call: the caller alone is compiled with the instruction set"
 )]
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::forward::as_f32;
@@ -13,11 +15,10 @@ use super::{NormBlock, Statistics};
 use crate::check_len;
 use crate::conv::{Layout, Pool};
 use crate::dropout::Dropout;
-use crate::groups::codes_of;
 use crate::isa::{self, Isa, Kernel};
 use crate::simd::Simd;
 use crate::transpose::transpose;
-use crate::workspace::Workspace;
+use crate::workspace::{Buffer, Workspace};
 
 /// The slices of a backward pass.
 ///
@@ -57,16 +58,8 @@ impl NormBlock {
     pub fn backward(&self, isa: Isa, slices: Backward<'_>, workspace: &mut Workspace) {
         let Backward { input, statistics, gamma, codes, dropout, grad_output, grad_input, grad_gamma, grad_beta } =
             slices;
-        let (input_len, output_len, channels) = (self.input_len(), self.output_len(), self.channels);
-        let batch = input.len() / input_len;
-        check_len("input", input.len(), batch * input_len);
-        check_len("gamma", gamma.len(), channels);
-        check_len("codes", codes.len(), batch * self.codes_len(dropout));
-        check_len("grad_output", grad_output.len(), batch * output_len);
-        check_len("grad_input", grad_input.len(), batch * input_len);
-        check_len("grad_gamma", grad_gamma.len(), channels);
-        check_len("grad_beta", grad_beta.len(), channels);
-
+        check_len("grad_input", grad_input.len(), input.len());
+        let (output_len, channels) = (self.output_len(), self.channels);
         // Both passes read the gradients channels last.
         let gradients = match self.output_layout {
             Layout::ChannelsLast => grad_output,
@@ -78,27 +71,46 @@ impl NormBlock {
                 own
             }
         };
-        let scale = dropout.map_or(1.0, |dropout| dropout.scale());
+        let sums = Sums { input, statistics, gamma, codes, dropout, gradients, grad_gamma, grad_beta };
+        let input_gradient = self.input_gradient(isa, sums, &mut workspace.partials);
         let together = self.images_together();
-        let groups =
-            input.par_chunks(together * input_len).zip(gradients.par_chunks(together * output_len)).enumerate().map(
-                |(group, (input, gradients))| {
-                    let codes = codes_of(codes, group, together * output_len);
-                    Group { block: self, input, codes, gradients, scale }
-                },
-            );
+        grad_input.par_chunks_mut(together * self.input_len()).enumerate().for_each(|(group, grad_input)| {
+            input_gradient.write(isa, group * together, grad_input);
+        });
+    }
+
+    /// Computes what the whole batch takes part in: the gradients of the parameters, and what the gradient of the input
+    /// follows from.
+    ///
+    /// # Panics
+    ///
+    /// If a length does not match the shapes.
+    pub(crate) fn input_gradient<'a>(&self, isa: Isa, slices: Sums<'a>, partials: &mut Buffer) -> InputGradient<'a> {
+        let Sums { input, statistics, gamma, codes, dropout, gradients, grad_gamma, grad_beta } = slices;
+        let (input_len, output_len, channels) = (self.input_len(), self.output_len(), self.channels);
+        let batch = input.len() / input_len;
+        check_len("input", input.len(), batch * input_len);
+        check_len("gamma", gamma.len(), channels);
+        check_len("codes", codes.len(), batch * self.codes_len(dropout));
+        check_len("grad_output", gradients.len(), batch * output_len);
+        check_len("grad_gamma", grad_gamma.len(), channels);
+        check_len("grad_beta", grad_beta.len(), channels);
+
+        let scale = dropout.map_or(1.0, |dropout| dropout.scale());
+        let images = Images { block: *self, input, codes, gradients, scale };
+        let together = self.images_together();
+        let parts = (0..batch.div_ceil(together)).into_par_iter().map(|part| {
+            let first = part * together;
+            images.some(first..batch.min(first + together))
+        });
         // Around the mean: a large one would cost digits of the products.
-        let means = workspace.bias.floats(channels);
-        for (mean, &exact) in means.iter_mut().zip(&statistics.mean) {
-            *mean = as_f32(exact);
-        }
-        let means = &*means;
-        let [sums, products] = add_parts(&mut workspace.partials, channels, groups.clone(), |group, sums| {
-            isa::run(isa, GradientSums { group, means, totals: sums });
+        let means: Vec<f32> = statistics.mean.iter().copied().map(as_f32).collect();
+        let [sums, products] = add_parts(partials, channels, parts, |images, totals| {
+            isa::run(isa, GradientSums { images, means: &means, totals });
         });
 
         // The gradient at a pixel is `a · gradient + b · x + c`, per channel.
-        let coefficients = workspace.bias.floats(3 * channels);
+        let mut coefficients = vec![0.0; 3 * channels];
         let (a, rest) = coefficients.split_at_mut(channels);
         let (b, c) = rest.split_at_mut(channels);
         let count = as_f64(input.len() / channels);
@@ -113,29 +125,69 @@ impl NormBlock {
             b[channel] = as_f32(tilt);
             c[channel] = as_f32(-factor * sum / count - tilt * mean);
         }
-        let coefficients = &*coefficients;
-        groups.zip(grad_input.par_chunks_mut(together * input_len)).for_each(|(group, grad_input)| {
-            isa::run(isa, InputGradient { group, coefficients, grad_input });
-        });
+        InputGradient { images, coefficients, rectified: false }
     }
 }
 
-/// A few images of one thread.
+/// The slices of [`NormBlock::input_gradient`], as in [`Backward`]; gradients channels last.
+pub(crate) struct Sums<'a> {
+    pub(crate) input: &'a [f32],
+    pub(crate) statistics: &'a Statistics,
+    pub(crate) gamma: &'a [f32],
+    pub(crate) codes: &'a [u8],
+    pub(crate) dropout: Option<Dropout>,
+    pub(crate) gradients: &'a [f32],
+    pub(crate) grad_gamma: &'a mut [f32],
+    pub(crate) grad_beta: &'a mut [f32],
+}
+
+/// The gradient of the input, image by image, once the whole batch has been summed up.
+pub(crate) struct InputGradient<'a> {
+    images: Images<'a>,
+    /// `[3, channels]`
+    coefficients: Vec<f32>,
+    /// Whether the input has been rectified, and the gradient is to be the one before that.
+    rectified: bool,
+}
+
+impl InputGradient<'_> {
+    /// The gradient before a ReLU that made the input.
+    pub(crate) fn before_relu(self) -> Self {
+        Self { rectified: true, ..self }
+    }
+
+    /// Writes the gradient of as many images as it is given room for, from number `first` on.
+    pub(crate) fn write(&self, isa: Isa, first: usize, grad_input: &mut [f32]) {
+        let images = self.images.some(first..first + grad_input.len() / self.images.block.input_len());
+        let (coefficients, rectified) = (self.coefficients.as_slice(), self.rectified);
+        isa::run(isa, Write { images, coefficients, rectified, grad_input });
+    }
+}
+
+/// Some of the images, with the gradients of their outputs, channels last.
 #[derive(Clone, Copy)]
-struct Group<'a> {
-    block: &'a NormBlock,
+struct Images<'a> {
+    block: NormBlock,
     input: &'a [f32],
     codes: &'a [u8],
     gradients: &'a [f32],
     scale: f32,
 }
 
-impl Group<'_> {
+impl Images<'_> {
+    /// Those with these numbers.
+    fn some(&self, images: Range<usize>) -> Self {
+        let of = |len: usize| images.start * len..images.end * len;
+        let outputs = of(self.block.output_len());
+        let codes = if self.codes.is_empty() { self.codes } else { &self.codes[outputs.clone()] };
+        Self { input: &self.input[of(self.block.input_len())], codes, gradients: &self.gradients[outputs], ..*self }
+    }
+
     /// Calls `visit` with each vector of numbers that an output may come from: which one of the `K` vectors from
     /// channel `first` on it belongs to, where it is, and the gradient that lives there, zero in the other lanes.
     #[inline(always)]
     fn each<S: Simd, const K: usize>(&self, s: S, first: usize, mut visit: impl FnMut(usize, usize, S::F)) {
-        let (block, channels) = (self.block, self.block.channels);
+        let (block, channels) = (&self.block, self.block.channels);
         let (pixels, units) = (block.input_len() / channels, block.output_len() / channels);
         let images = self.input.len() / block.input_len();
         let (parts, scale) = (block.parts(), s.splat(self.scale));
@@ -173,7 +225,7 @@ const TOGETHER: usize = 4;
 
 /// Sums of the gradients, and of their products with the input less its mean.
 struct GradientSums<'a> {
-    group: Group<'a>,
+    images: Images<'a>,
     means: &'a [f32],
     /// `[2, channels]`
     totals: &'a mut [f32],
@@ -182,7 +234,7 @@ struct GradientSums<'a> {
 impl Kernel for GradientSums<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let channels = self.group.block.channels;
+        let channels = self.images.block.channels;
         assert!(self.totals.len() == 2 * channels && self.means.len() == channels);
         let mut first = 0;
         while first < channels {
@@ -198,15 +250,15 @@ impl Kernel for GradientSums<'_> {
 impl GradientSums<'_> {
     #[inline(always)]
     fn channels<S: Simd, const K: usize>(&mut self, s: S, first: usize) -> usize {
-        let channels = self.group.block.channels;
-        let input = self.group.input.as_ptr();
+        let channels = self.images.block.channels;
+        let input = self.images.input.as_ptr();
         let (mut sums, mut products, mut means) = ([s.splat(0.0); K], [s.splat(0.0); K], [s.splat(0.0); K]);
         for (k, mean) in means.iter_mut().enumerate() {
             let channel = first + k * S::LANES;
             // SAFETY: so many means are left.
             *mean = s.mul(s.splat(-1.0), unsafe { s.load_some(self.means.as_ptr().add(channel), channels - channel) });
         }
-        self.group.each::<S, K>(s, first, |k, at, gradient| {
+        self.images.each::<S, K>(s, first, |k, at, gradient| {
             // SAFETY: every pixel of the input has so many channels left.
             let x = unsafe { s.load_some(input.add(at), channels - first - k * S::LANES) };
             sums[k] = s.add(sums[k], gradient);
@@ -225,19 +277,19 @@ impl GradientSums<'_> {
     }
 }
 
-/// The gradient of the input.
-struct InputGradient<'a> {
-    group: Group<'a>,
-    /// `[3, channels]`
+/// See [`InputGradient::write`].
+struct Write<'a> {
+    images: Images<'a>,
     coefficients: &'a [f32],
+    rectified: bool,
     grad_input: &'a mut [f32],
 }
 
-impl Kernel for InputGradient<'_> {
+impl Kernel for Write<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let block = self.group.block;
-        assert!(self.coefficients.len() == 3 * block.channels && self.grad_input.len() == self.group.input.len());
+        let block = self.images.block;
+        assert!(self.coefficients.len() == 3 * block.channels && self.grad_input.len() == self.images.input.len());
         if block.pool == Pool::Max2 && !(block.height.is_multiple_of(2) && block.width.is_multiple_of(2)) {
             self.left_out(s);
         }
@@ -252,40 +304,48 @@ impl Kernel for InputGradient<'_> {
     }
 }
 
-impl InputGradient<'_> {
+impl Write<'_> {
     /// Also the pixels that pooling leaves out have a part in the statistics. Writes all of them.
     #[inline(always)]
     fn left_out<S: Simd>(&mut self, s: S) {
-        let channels = self.group.block.channels;
+        let channels = self.images.block.channels;
         for pixel in 0..self.grad_input.len() / channels {
             for first in (0..channels).step_by(S::LANES) {
                 let (at, left) = (pixel * channels + first, channels - first);
-                let [_, b, c] = self.coefficients(s, first);
+                let coefficients = self.coefficients(s, first);
                 // SAFETY: every pixel has `left` channels from `first` on.
                 unsafe {
-                    let x = s.load_some(self.group.input.as_ptr().add(at), left);
-                    s.store_some(self.grad_input.as_mut_ptr().add(at), s.fma(b, x, c), left);
+                    let x = s.load_some(self.images.input.as_ptr().add(at), left);
+                    let gradient = self.at(s, x, s.splat(0.0), coefficients);
+                    s.store_some(self.grad_input.as_mut_ptr().add(at), gradient, left);
                 }
             }
         }
     }
 
+    /// The gradient at a vector of pixels, from their values and the gradient that comes back to them.
     #[expect(clippy::many_single_char_names, reason = "the coefficients as named above")]
     #[inline(always)]
+    fn at<S: Simd>(&self, s: S, x: S::F, gradient: S::F, [a, b, c]: [S::F; 3]) -> S::F {
+        let found = s.fma(a, gradient, s.fma(b, x, c));
+        let zero = s.splat(0.0);
+        if self.rectified { s.select(s.gt(x, zero), found, zero) } else { found }
+    }
+
+    #[inline(always)]
     fn channels<S: Simd, const K: usize>(&mut self, s: S, first: usize) -> usize {
-        let channels = self.group.block.channels;
-        let (from, to) = (self.group.input.as_ptr(), self.grad_input.as_mut_ptr());
+        let channels = self.images.block.channels;
+        let (from, to) = (self.images.input.as_ptr(), self.grad_input.as_mut_ptr());
         let mut coefficients = [[s.splat(0.0); 3]; K];
         for (k, own) in coefficients.iter_mut().enumerate() {
             *own = self.coefficients(s, first + k * S::LANES);
         }
-        self.group.each::<S, K>(s, first, |k, at, gradient| {
-            let [a, b, c] = coefficients[k];
+        self.images.each::<S, K>(s, first, |k, at, gradient| {
             let left = channels - first - k * S::LANES;
             // SAFETY: every pixel has so many channels left.
             unsafe {
                 let x = s.load_some(from.add(at), left);
-                s.store_some(to.add(at), s.fma(a, gradient, s.fma(b, x, c)), left);
+                s.store_some(to.add(at), self.at(s, x, gradient, coefficients[k]), left);
             }
         });
         K * S::LANES
@@ -294,7 +354,7 @@ impl InputGradient<'_> {
     /// `a`, `b` and `c` of a vector of channels.
     #[inline(always)]
     fn coefficients<S: Simd>(&self, s: S, first: usize) -> [S::F; 3] {
-        let channels = self.group.block.channels;
+        let channels = self.images.block.channels;
         // SAFETY: every row has so many numbers left.
         let row = |row: usize| unsafe {
             s.load_some(self.coefficients.as_ptr().add(row * channels + first), channels - first)

@@ -187,13 +187,13 @@ impl ConvBlock {
         match self.placement {
             BatchNormPlacement::BeforeActivation => {
                 let first = fused::Conv { function: Function::Identity, pool: Pool::None, dropout: None, ..first };
-                fused::Norm { function: Function::Relu, pool, dropout, ..bare }.forward(first.forward(images))
+                fused::Norm { function: Function::Relu, pool, dropout, ..bare }.after(&first, images)
             }
             BatchNormPlacement::AfterActivation => {
                 let first = fused::Conv { pool: Pool::None, dropout: None, ..first };
-                fused::Norm { pool, dropout, ..bare }.forward(first.forward(images))
+                fused::Norm { pool, dropout, ..bare }.after(&first, images)
             }
-            BatchNormPlacement::AfterDropout => bare.forward(first.forward(images)),
+            BatchNormPlacement::AfterDropout => bare.after(&first, images),
             BatchNormPlacement::None => whole.forward(images),
         }
     }

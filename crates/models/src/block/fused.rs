@@ -4,8 +4,10 @@
 use burn::nn::{BatchNorm, Dropout, Linear, conv::Conv2d};
 use burn::tensor::{Device, Distribution, Tensor};
 use kernels::{
-    Activation as Function, burn_ext,
+    Activation as Function,
+    burn_ext::{self, ConvNormParameters},
     conv::{ConvBlock as ConvKernel, Layout, Padding, Pool},
+    conv_norm::ConvNorm,
     dense::DenseBlock as DenseKernel,
     dropout::Dropout as Draw,
     norm::NormBlock as NormKernel,
@@ -47,11 +49,15 @@ impl Conv<'_> {
     ///
     /// - images: `[batch, in_channels, height, width]`
     pub(super) fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        let [_, in_channels, height, width] = images.dims();
-        let weight = self.layer.weight.val();
-        let kernel = ConvKernel {
+        let kernel = self.kernel(images.dims());
+        let dropout = self.dropout.and_then(|dropout| draw(dropout, &images.device()));
+        burn_ext::conv_block(kernel, dropout, images, self.layer.weight.val(), bias(self.layer.bias.as_ref()))
+    }
+
+    fn kernel(&self, [_, in_channels, height, width]: [usize; 4]) -> ConvKernel {
+        ConvKernel {
             in_channels,
-            out_channels: weight.dims()[0],
+            out_channels: self.layer.weight.dims()[0],
             height,
             width,
             padding: match self.padding {
@@ -63,9 +69,7 @@ impl Conv<'_> {
             // Found from the images by the call below.
             input_layout: Layout::ChannelsFirst,
             output_layout: self.layout,
-        };
-        let dropout = self.dropout.and_then(|dropout| draw(dropout, &images.device()));
-        burn_ext::conv_block(kernel, dropout, images, weight, bias(self.layer.bias.as_ref()))
+        }
     }
 }
 
@@ -101,11 +105,50 @@ impl<'a> Norm<'a> {
     ///
     /// - images: `[batch, channels, height, width]`
     pub(super) fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        let [_, channels, height, width] = images.dims();
         let device = images.device();
+        let kernel = self.kernel(images.dims());
+        let statistics = if self.trains(&device) {
+            self.statistics(kernel, images.clone().inner(), &device)
+        } else {
+            Tensor::stack(vec![self.layer.running_mean.value(), self.layer.running_var.value()], 0).to_device(&device)
+        };
+        let dropout = self.dropout.and_then(|dropout| draw(dropout, &device));
+        let (gamma, beta) = (self.layer.gamma.val(), self.layer.beta.val());
+        burn_ext::norm_block(kernel, dropout, images, gamma, beta, statistics)
+    }
+
+    /// As [`Norm::forward`] of what a convolution without pooling or dropout makes of the images; in training the way
+    /// back through both is one.
+    ///
+    /// # Shapes
+    ///
+    /// - images: `[batch, in_channels, height, width]`
+    pub(super) fn after(&self, conv: &Conv<'_>, images: Tensor<4>) -> Tensor<4> {
+        let device = images.device();
+        let fits = conv.pool == Pool::None && conv.dropout.is_none();
+        if !(fits && self.trains(&device)) {
+            return self.forward(conv.forward(images));
+        }
+        let kernel = conv.kernel(images.dims());
+        let parameters = ConvNormParameters {
+            weight: conv.layer.weight.val(),
+            bias: bias(conv.layer.bias.as_ref()),
+            gamma: self.layer.gamma.val(),
+            beta: self.layer.beta.val(),
+        };
+        let (weight, bias) = (parameters.weight.clone().inner(), parameters.bias.clone().inner());
+        let convolved = burn_ext::conv_block(kernel, None, images.clone().inner(), weight, bias);
+        let norm = self.kernel(convolved.dims());
+        let statistics = self.statistics(norm, convolved.clone(), &device);
+        let dropout = self.dropout.and_then(|dropout| draw(dropout, &device));
+        let block = ConvNorm { conv: kernel, norm };
+        burn_ext::conv_norm_block(block, dropout, images, parameters, Tensor::from_inner(convolved), statistics)
+    }
+
+    fn kernel(&self, [_, channels, height, width]: [usize; 4]) -> NormKernel {
         #[expect(clippy::cast_possible_truncation, reason = "the kernels compute in f32")]
         let epsilon = self.layer.epsilon as f32;
-        let kernel = NormKernel {
+        NormKernel {
             channels,
             height,
             width,
@@ -113,17 +156,19 @@ impl<'a> Norm<'a> {
             activation: self.function,
             pool: self.pool,
             output_layout: self.layout,
-        };
-        let statistics = if device.is_autodiff() && self.layer.training.is_enabled() {
-            let statistics = Tensor::from_inner(burn_ext::norm_statistics(kernel, images.clone().inner()));
-            self.remember(&statistics, &device);
-            statistics
-        } else {
-            Tensor::stack(vec![self.layer.running_mean.value(), self.layer.running_var.value()], 0).to_device(&device)
-        };
-        let dropout = self.dropout.and_then(|dropout| draw(dropout, &device));
-        let (gamma, beta) = (self.layer.gamma.val(), self.layer.beta.val());
-        burn_ext::norm_block(kernel, dropout, images, gamma, beta, statistics)
+        }
+    }
+
+    /// Whether a batch is normalised by its own statistics.
+    fn trains(&self, device: &Device) -> bool {
+        device.is_autodiff() && self.layer.training.is_enabled()
+    }
+
+    /// The statistics of a batch, `[2, channels]`, which the running ones move towards.
+    fn statistics(&self, kernel: NormKernel, images: Tensor<4>, device: &Device) -> Tensor<2> {
+        let statistics = Tensor::from_inner(burn_ext::norm_statistics(kernel, images));
+        self.remember(&statistics, device);
+        statistics
     }
 
     /// Moves the running statistics towards a batch's.
