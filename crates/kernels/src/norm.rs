@@ -102,3 +102,6 @@ impl NormBlock {
         (TASK_LEN / self.input_len()).max(1)
     }
 }
+
+/// The codes of the pixels that an output may come from.
+const PARTS: [u32; 4] = [0, 1, 2, 3];

@@ -194,31 +194,65 @@ impl<const SIDE: usize> Square<SIDE> {
         offsets
     }
 
-    /// What `load` finds at every pixel in the image, zero elsewhere.
+    /// What the source has of every pixel in the image, zero elsewhere.
+    ///
+    /// # Safety
+    ///
+    /// The source must have them, from the first one on.
     #[inline(always)]
-    fn load<S: Simd>(
+    unsafe fn load<S: Simd>(
         self,
         s: S,
         offsets: &[[usize; SIDE]; SIDE],
-        load: impl Fn(usize) -> S::F,
+        source: impl Source<S>,
     ) -> [[S::F; SIDE]; SIDE] {
         let mut found = [[s.splat(0.0); SIDE]; SIDE];
-        if self.is_whole() {
-            for row in 0..SIDE {
-                for column in 0..SIDE {
-                    found[row][column] = load(offsets[row][column]);
-                }
-            }
-            return found;
-        }
+        let is_whole = self.is_whole();
         for row in 0..SIDE {
             for column in 0..SIDE {
-                if self.inside >> (SIDE * row + column) & 1 == 1 {
-                    found[row][column] = load(offsets[row][column]);
+                if is_whole || self.inside >> (SIDE * row + column) & 1 == 1 {
+                    // SAFETY: the pixel is in the image, and the caller promises those.
+                    found[row][column] = unsafe { source.load(s, offsets[row][column]) };
                 }
             }
         }
         found
+    }
+}
+
+/// Where vectors come from. Not a closure, which nobody can ask to be inlined: on its own it would be compiled without
+/// the instruction set.
+trait Source<S: Simd>: Copy {
+    /// The vector so many numbers after the first one.
+    ///
+    /// # Safety
+    ///
+    /// It must be there.
+    unsafe fn load(self, s: S, offset: usize) -> S::F;
+}
+
+impl<S: Simd> Source<S> for *const f32 {
+    #[inline(always)]
+    unsafe fn load(self, s: S, offset: usize) -> S::F {
+        // SAFETY: as the caller promises.
+        unsafe { s.load(self.wrapping_add(offset)) }
+    }
+}
+
+/// Gradients of a vector of outputs and of those around it, of which some stop if they have codes.
+#[derive(Clone, Copy)]
+struct Gradients<'a, const CODES: bool> {
+    outputs: Outputs<'a>,
+    at: usize,
+    left: usize,
+}
+
+impl<S: Simd, const CODES: bool> Source<S> for Gradients<'_, CODES> {
+    #[inline(always)]
+    unsafe fn load(self, s: S, offset: usize) -> S::F {
+        let at = self.at + offset;
+        // SAFETY: as the caller promises.
+        unsafe { if CODES { self.outputs.at(s, at, self.left) } else { self.outputs.gradient_at(s, at, self.left) } }
     }
 }
 
@@ -269,7 +303,7 @@ pub(super) unsafe fn image_points<S: Simd>(
             let from = images.wrapping_add(under.first.wrapping_mul(channels).wrapping_add(channel));
             // SAFETY: only pixels inside the image are read; the caller promises the room.
             unsafe {
-                let pixels = under.load(s, &offsets, |at| s.load(from.wrapping_add(at)));
+                let pixels = under.load(s, &offsets, from);
                 let found = minimal::both::<S, Image, AXIS, AXIS>(s, pixels);
                 store_points(s, &found, points.add(tile * channels + channel), step);
             }
@@ -345,9 +379,9 @@ pub(super) unsafe fn gradient_points<S: Simd>(
             // SAFETY: the caller promises the outputs; loads stop at the last channel.
             unsafe {
                 let gradients = if outputs.codes.is_empty() {
-                    over.load(s, &offsets, |offset| outputs.gradient_at(s, at + offset, left))
+                    over.load(s, &offsets, Gradients::<false> { outputs, at, left })
                 } else {
-                    over.load(s, &offsets, |offset| outputs.at(s, at + offset, left))
+                    over.load(s, &offsets, Gradients::<true> { outputs, at, left })
                 };
                 let mut sum = s.load(bias.add(channel));
                 for row in 0..OUT {

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::forward::as_f32;
 use super::statistics::{add_parts, as_f64};
-use super::{NormBlock, Statistics};
+use super::{NormBlock, PARTS, Statistics};
 use crate::check_len;
 use crate::conv::{Layout, Pool};
 use crate::dropout::Dropout;
@@ -183,10 +183,10 @@ impl Images<'_> {
         Self { input: &self.input[of(self.block.input_len())], codes, gradients: &self.gradients[outputs], ..*self }
     }
 
-    /// Calls `visit` with each vector of numbers that an output may come from: which one of the `K` vectors from
-    /// channel `first` on it belongs to, where it is, and the gradient that lives there, zero in the other lanes.
+    /// Shows the visitor each vector of numbers that an output may come from: which one of the `K` vectors from channel
+    /// `first` on it belongs to, where it is, and the gradient that lives there, zero in the other lanes.
     #[inline(always)]
-    fn each<S: Simd, const K: usize>(&self, s: S, first: usize, mut visit: impl FnMut(usize, usize, S::F)) {
+    fn each<S: Simd, const K: usize>(&self, s: S, first: usize, visitor: &mut impl Visitor<S>) {
         let (block, channels) = (&self.block, self.block.channels);
         let (pixels, units) = (block.input_len() / channels, block.output_len() / channels);
         let images = self.input.len() / block.input_len();
@@ -204,20 +204,35 @@ impl Images<'_> {
                     // output.
                     let gradient = s.mul(unsafe { s.load_some(self.gradients.as_ptr().add(from), left) }, scale);
                     if !has_codes {
-                        visit(k, (image * pixels + at[0]) * channels + channel, gradient);
+                        // SAFETY: the pixel is in the image, with so many channels left.
+                        unsafe { visitor.visit(s, k, (image * pixels + at[0]) * channels + channel, left, gradient) };
                         continue;
                     }
                     // SAFETY: as above.
                     let code = unsafe { s.load_some_bytes(self.codes.as_ptr().add(from), left) };
                     for part in 0..parts {
-                        let here = s.u_eq(code, s.u_splat([0, 1, 2, 3][part]));
+                        let here = s.u_eq(code, s.u_splat(PARTS[part]));
                         let gradient = s.select(here, gradient, s.splat(0.0));
-                        visit(k, (image * pixels + at[part]) * channels + channel, gradient);
+                        // SAFETY: as above.
+                        unsafe {
+                            visitor.visit(s, k, (image * pixels + at[part]) * channels + channel, left, gradient)
+                        };
                     }
                 }
             }
         }
     }
+}
+
+/// What is done with each vector of numbers. Not a closure, which nobody can ask to be inlined: on its own it would be
+/// compiled without the instruction set.
+trait Visitor<S: Simd> {
+    /// See [`Images::each`]; `left` channels are left from the vector's first one on.
+    ///
+    /// # Safety
+    ///
+    /// They must be in the images at `at`.
+    unsafe fn visit(&mut self, s: S, k: usize, at: usize, left: usize, gradient: S::F);
 }
 
 /// Vectors of channels that are worked on together, so that whole cache lines are; the last ones in twos, or alone.
@@ -251,29 +266,43 @@ impl GradientSums<'_> {
     #[inline(always)]
     fn channels<S: Simd, const K: usize>(&mut self, s: S, first: usize) -> usize {
         let channels = self.images.block.channels;
-        let input = self.images.input.as_ptr();
-        let (mut sums, mut products, mut means) = ([s.splat(0.0); K], [s.splat(0.0); K], [s.splat(0.0); K]);
-        for (k, mean) in means.iter_mut().enumerate() {
+        let zeros = [s.splat(0.0); K];
+        let mut totals = Totals { input: self.images.input.as_ptr(), minus_means: zeros, sums: zeros, products: zeros };
+        for k in 0..K {
             let channel = first + k * S::LANES;
             // SAFETY: so many means are left.
-            *mean = s.mul(s.splat(-1.0), unsafe { s.load_some(self.means.as_ptr().add(channel), channels - channel) });
+            let means = unsafe { s.load_some(self.means.as_ptr().add(channel), channels - channel) };
+            totals.minus_means[k] = s.mul(s.splat(-1.0), means);
         }
-        self.images.each::<S, K>(s, first, |k, at, gradient| {
-            // SAFETY: every pixel of the input has so many channels left.
-            let x = unsafe { s.load_some(input.add(at), channels - first - k * S::LANES) };
-            sums[k] = s.add(sums[k], gradient);
-            products[k] = s.fma(s.add(x, means[k]), gradient, products[k]);
-        });
+        self.images.each::<S, K>(s, first, &mut totals);
         for k in 0..K {
             let channel = first + k * S::LANES;
             // SAFETY: both rows of sums have so many numbers left.
             unsafe {
                 let to = self.totals.as_mut_ptr().add(channel);
-                s.store_some(to, sums[k], channels - channel);
-                s.store_some(to.add(channels), products[k], channels - channel);
+                s.store_some(to, totals.sums[k], channels - channel);
+                s.store_some(to.add(channels), totals.products[k], channels - channel);
             }
         }
         K * S::LANES
+    }
+}
+
+/// The sums of `K` vectors of channels.
+struct Totals<S: Simd, const K: usize> {
+    input: *const f32,
+    minus_means: [S::F; K],
+    sums: [S::F; K],
+    products: [S::F; K],
+}
+
+impl<S: Simd, const K: usize> Visitor<S> for Totals<S, K> {
+    #[inline(always)]
+    unsafe fn visit(&mut self, s: S, k: usize, at: usize, left: usize, gradient: S::F) {
+        // SAFETY: as the caller promises.
+        let x = unsafe { s.load_some(self.input.add(at), left) };
+        self.sums[k] = s.add(self.sums[k], gradient);
+        self.products[k] = s.fma(s.add(x, self.minus_means[k]), gradient, self.products[k]);
     }
 }
 
@@ -309,45 +338,26 @@ impl Write<'_> {
     #[inline(always)]
     fn left_out<S: Simd>(&mut self, s: S) {
         let channels = self.images.block.channels;
-        for pixel in 0..self.grad_input.len() / channels {
-            for first in (0..channels).step_by(S::LANES) {
-                let (at, left) = (pixel * channels + first, channels - first);
-                let coefficients = self.coefficients(s, first);
-                // SAFETY: every pixel has `left` channels from `first` on.
-                unsafe {
-                    let x = s.load_some(self.images.input.as_ptr().add(at), left);
-                    let gradient = self.at(s, x, s.splat(0.0), coefficients);
-                    s.store_some(self.grad_input.as_mut_ptr().add(at), gradient, left);
-                }
+        let (from, to) = (self.images.input.as_ptr(), self.grad_input.as_mut_ptr());
+        for first in (0..channels).step_by(S::LANES) {
+            let coefficients = [self.coefficients(s, first)];
+            let mut pixels = Pixels { from, to, coefficients, rectified: self.rectified };
+            for pixel in 0..self.grad_input.len() / channels {
+                // SAFETY: every pixel has so many channels left.
+                unsafe { pixels.visit(s, 0, pixel * channels + first, channels - first, s.splat(0.0)) };
             }
         }
-    }
-
-    /// The gradient at a vector of pixels, from their values and the gradient that comes back to them.
-    #[expect(clippy::many_single_char_names, reason = "the coefficients as named above")]
-    #[inline(always)]
-    fn at<S: Simd>(&self, s: S, x: S::F, gradient: S::F, [a, b, c]: [S::F; 3]) -> S::F {
-        let found = s.fma(a, gradient, s.fma(b, x, c));
-        let zero = s.splat(0.0);
-        if self.rectified { s.select(s.gt(x, zero), found, zero) } else { found }
     }
 
     #[inline(always)]
     fn channels<S: Simd, const K: usize>(&mut self, s: S, first: usize) -> usize {
-        let channels = self.images.block.channels;
-        let (from, to) = (self.images.input.as_ptr(), self.grad_input.as_mut_ptr());
         let mut coefficients = [[s.splat(0.0); 3]; K];
         for (k, own) in coefficients.iter_mut().enumerate() {
             *own = self.coefficients(s, first + k * S::LANES);
         }
-        self.images.each::<S, K>(s, first, |k, at, gradient| {
-            let left = channels - first - k * S::LANES;
-            // SAFETY: every pixel has so many channels left.
-            unsafe {
-                let x = s.load_some(from.add(at), left);
-                s.store_some(to.add(at), self.at(s, x, gradient, coefficients[k]), left);
-            }
-        });
+        let (from, to) = (self.images.input.as_ptr(), self.grad_input.as_mut_ptr());
+        let mut pixels = Pixels { from, to, coefficients, rectified: self.rectified };
+        self.images.each::<S, K>(s, first, &mut pixels);
         K * S::LANES
     }
 
@@ -360,5 +370,29 @@ impl Write<'_> {
             s.load_some(self.coefficients.as_ptr().add(row * channels + first), channels - first)
         };
         [row(0), row(1), row(2)]
+    }
+}
+
+/// Pixels of `K` vectors of channels, and where their gradients go.
+struct Pixels<S: Simd, const K: usize> {
+    from: *const f32,
+    to: *mut f32,
+    coefficients: [[S::F; 3]; K],
+    rectified: bool,
+}
+
+impl<S: Simd, const K: usize> Visitor<S> for Pixels<S, K> {
+    #[expect(clippy::many_single_char_names, reason = "the coefficients as named above")]
+    #[inline(always)]
+    unsafe fn visit(&mut self, s: S, k: usize, at: usize, left: usize, gradient: S::F) {
+        let [a, b, c] = self.coefficients[k];
+        // SAFETY: as the caller promises; gradients have the shape of pixels.
+        unsafe {
+            let x = s.load_some(self.from.add(at), left);
+            let found = s.fma(a, gradient, s.fma(b, x, c));
+            let zero = s.splat(0.0);
+            let found = if self.rectified { s.select(s.gt(x, zero), found, zero) } else { found };
+            s.store_some(self.to.add(at), found, left);
+        }
     }
 }

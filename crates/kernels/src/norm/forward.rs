@@ -5,7 +5,7 @@
     reason = "vectors must never cross a call: the caller alone is compiled with the instruction set"
 )]
 
-use super::{NormBlock, Statistics};
+use super::{NormBlock, PARTS, Statistics};
 use crate::conv::{DEAD, Layout};
 use crate::dropout::Dropout;
 use crate::groups::for_each_group;
@@ -140,9 +140,9 @@ impl Kernel for Images<'_> {
                         let at = |pixel: usize| s.fma(s.load_some(from.add(pixel * channels), left), factor, offset);
                         let mut value = at(pixels[0]);
                         let mut code = s.u_splat(0);
-                        for (&pixel, index) in pixels[..block.parts()].iter().zip(0..).skip(1) {
-                            let other = at(pixel);
-                            code = s.u_select(s.gt(other, value), s.u_splat(index), code);
+                        for part in 1..block.parts() {
+                            let other = at(pixels[part]);
+                            code = s.u_select(s.gt(other, value), s.u_splat(PARTS[part]), code);
                             value = s.max(other, value);
                         }
                         let zero = s.splat(0.0);
