@@ -18,9 +18,9 @@ const TINY: &[&str] = &[
     "--json",
 ];
 
-fn run(suite: &Suite, backend: &str) -> Run {
-    let flag = format!("--backend={backend}");
-    suite.run("cnn3", &[TINY, &[flag.as_str()]].concat())
+fn run(suite: &Suite, backend: &str, kernels: &str) -> Run {
+    let (backend, kernels) = (format!("--backend={backend}"), format!("--set=training.kernels={kernels}"));
+    suite.run("cnn3", &[TINY, &[backend.as_str(), kernels.as_str()]].concat())
 }
 
 /// The last losses of training and of validation, if there is any, and that of the test within `tolerance` of each other.
@@ -39,10 +39,13 @@ fn check(actual: &Run, expected: &Run, tolerance: f64) {
 #[test]
 fn backends_agree_after_an_epoch_of_cnn3() {
     let suite = Suite::new();
-    let flex = run(&suite, "flex");
-    let ndarray = run(&suite, "ndarray");
+    let flex = run(&suite, "flex", "fused");
+    let ndarray = run(&suite, "ndarray", "fused");
     check(&ndarray, &flex, 1e-3);
     assert!(ndarray.stderr.contains("deprecated"), "{}", ndarray.stderr);
+    for backend in ["flex", "ndarray"] {
+        check(&run(&suite, backend, "composed"), &flex, 1e-3);
+    }
 
     // Killed on the way, since trying it twice takes minutes on a software adapter. To go on byte for byte is promised on
     // flex alone.
