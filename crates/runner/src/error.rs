@@ -116,11 +116,11 @@ pub enum Error {
         /// What went wrong.
         source: embed::EmbedError,
     },
-    /// The table of results is not what the kept results say.
-    #[error("{}: is not what the kept results say; write it with: runner table", path.display())]
+    /// The table of results, or what an experiment file says of it, is not what the kept results say.
+    #[error("not what the kept results say: {}; write it with: runner table", list(paths))]
     Outdated {
-        /// The table.
-        path: PathBuf,
+        /// The table and experiment files at fault.
+        paths: Vec<PathBuf>,
     },
     /// Several things were asked for and some failed.
     #[error("{failed} of {total} {what} failed")]
@@ -132,6 +132,10 @@ pub enum Error {
         /// What they are, as in "experiments".
         what: &'static str,
     },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 impl From<ConfigError> for Error {

@@ -12,5 +12,5 @@ mod tally;
 pub use classes::{ClassScores, Confusion};
 pub use mean::Mean;
 pub use row::EpochRow;
-pub use spread::Spread;
+pub use spread::{Spread, median};
 pub use tally::{Tally, argmax, log_softmax};

@@ -195,7 +195,7 @@ pub(super) enum Command {
     Data(DataArguments),
     /// Keep finished runs and sweeps with the sources: numbers and small pictures, no weights
     Keep(KeepArguments),
-    /// Write the table of results: what was reported and what the kept runs measured
+    /// Write the table of results, reported beside measured, and the lines on it in headers of experiment files
     Table(TableArguments),
     /// Help with a sweep: make the fits that are named on standard input
     #[command(hide = true)]
@@ -246,13 +246,13 @@ pub(super) struct KeepArguments {
 /// Which table to write.
 #[derive(Debug, Args)]
 pub(super) struct TableArguments {
-    /// Folder of experiment files
-    #[arg(long, value_name = "DIR", default_value = "experiments")]
-    pub(super) experiments: PathBuf,
+    /// Folder of experiment files [default: experiments; where there is none, the experiments that are kept]
+    #[arg(long, value_name = "DIR")]
+    pub(super) experiments: Option<PathBuf>,
     /// Folder with the table, README.md, and `reference`
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub(super) results_dir: PathBuf,
-    /// Write nothing; fail if the table is not what would be written
+    /// Write nothing; fail if the table or a header is not what would be written
     #[arg(long)]
     pub(super) check: bool,
 }

@@ -1,14 +1,19 @@
 //! `runner keep` and `runner table`: results that are kept with the sources, and the table over them.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::args::{KeepArguments, TableArguments};
 use crate::{
     error::Error,
-    experiment::{self, Overrides},
     reference::{self, Listed, Replace},
     run_dir,
 };
+
+/// Where experiment files are, unless somebody says so.
+const EXPERIMENTS: &str = "experiments";
 
 /// Keeps runs and sweeps.
 pub(super) fn keep(arguments: &KeepArguments) -> Result<(), Error> {
@@ -20,39 +25,34 @@ pub(super) fn keep(arguments: &KeepArguments) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the table, or says that it is not what would be written.
+/// Writes the table and what headers of experiment files say of it, or says which of them are not what would be written.
 pub(super) fn table(arguments: &TableArguments) -> Result<(), Error> {
-    let path = arguments.results_dir.join("README.md");
-    let listed = listed(&arguments.experiments)?;
-    let text = reference::markdown(&listed, &arguments.results_dir.join("reference"))?;
-    if !arguments.check {
-        run_dir::write_text(&path, &text)?;
-        return super::answer(&path.display());
-    }
-    match fs::read_to_string(&path) {
-        Ok(written) if written == text => Ok(()),
-        Ok(_) => Err(Error::Outdated { path }),
-        Err(error) => Err(Error::io("cannot read", path)(error)),
-    }
-}
-
-/// The experiments of a folder, by name of file.
-fn listed(folder: &Path) -> Result<Vec<Listed>, Error> {
-    let entries = fs::read_dir(folder).map_err(Error::io("cannot list", folder))?;
-    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    paths.sort();
-    let read = |path: &std::path::PathBuf| {
-        let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let file = format!("../experiments/{file}");
-        if let Some(xor) = experiment::load_xor(path, &Overrides::default())? {
-            let xor = xor.experiment;
-            let (name, reported) = (xor.name.clone(), xor.reported.clone());
-            return Ok(Listed { file, name, reported, experiment: None, xor: Some(xor) });
-        }
-        let experiment = experiment::load(path, &Overrides::default())?.experiment;
-        let (name, reported) = (experiment.name.clone(), experiment.reported.clone());
-        Ok(Listed { file, name, reported, experiment: Some(experiment), xor: None })
+    let references = arguments.results_dir.join("reference");
+    let usual = Path::new(EXPERIMENTS);
+    let listed = match &arguments.experiments {
+        Some(folder) => Listed::of_folder(folder)?,
+        None if usual.is_dir() => Listed::of_folder(usual)?,
+        None => Listed::of_references(&references)?,
     };
-    paths.iter().map(read).collect()
+    let table = arguments.results_dir.join("README.md");
+    let mut files = vec![(table.clone(), reference::markdown(&listed, &references)?)];
+    files.extend(reference::headers(&listed, &references)?);
+    let mut outdated = Vec::new();
+    for (path, text) in files {
+        match fs::read_to_string(&path) {
+            Ok(written) if written == text => {}
+            Err(error) if arguments.check => return Err(Error::io("cannot read", path)(error)),
+            _ => outdated.push((path, text)),
+        }
+    }
+    if arguments.check {
+        let paths: Vec<PathBuf> = outdated.into_iter().map(|(path, _)| path).collect();
+        return if paths.is_empty() { Ok(()) } else { Err(Error::Outdated { paths }) };
+    }
+    for (path, text) in &outdated {
+        run_dir::write_text(path, text)?;
+    }
+    // The table, whether or not anything in it is new; and what else has changed.
+    let others = outdated.iter().map(|(path, _)| path).filter(|path| **path != table);
+    [&table].into_iter().chain(others).try_for_each(|path| super::answer(&path.display()))
 }

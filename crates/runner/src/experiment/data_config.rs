@@ -73,6 +73,17 @@ pub enum TestPart {
     Valid,
 }
 
+impl TestPart {
+    /// What the tested images are called, as in "the held-out images".
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Valid => "held-out",
+        }
+    }
+}
+
 fn no_split() -> Split {
     Split::None
 }

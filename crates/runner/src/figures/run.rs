@@ -14,7 +14,7 @@ use crate::{
     backend::Backend,
     error::Error,
     evaluate::host,
-    experiment::{Experiment, Resolved, TestPart},
+    experiment::{Experiment, Resolved},
     pipeline::{self, TrainingData},
     report,
     run_dir::{PredictionRow, RunDir},
@@ -111,7 +111,8 @@ struct Finished<'a> {
 
 impl Finished<'_> {
     fn predictions(&self, output: &mut Output, options: &Options) -> Result<(), Error> {
-        let tested = predictions::Tested { part: self.tested_on(), images: &self.test, rows: &self.rows };
+        let tested =
+            predictions::Tested { part: self.experiment.data.test.word(), images: &self.test, rows: &self.rows };
         predictions::draw(output, &self.experiment.name, &tested, options)
     }
 
@@ -136,14 +137,6 @@ impl Finished<'_> {
         Ok(())
     }
 
-    /// What the images that the run was tested on are called.
-    fn tested_on(&self) -> &'static str {
-        match self.experiment.data.test {
-            TestPart::Test => "test",
-            TestPart::Valid => "held-out",
-        }
-    }
-
     /// Whether the network sees features of a frozen base in the place of images.
     fn is_transfer(&self) -> bool {
         matches!(self.experiment.model, ModelConfig::Transfer(_))
@@ -161,7 +154,7 @@ impl Finished<'_> {
         let (dataset, all, word) = match options.part {
             EmbeddedPart::Train => (&self.data.dataset, self.data.train.clone(), "training"),
             EmbeddedPart::Valid => (&self.data.dataset, self.data.valid.clone(), "validation"),
-            EmbeddedPart::Test => (&self.test, (0..self.test.len()).collect(), self.tested_on()),
+            EmbeddedPart::Test => (&self.test, (0..self.test.len()).collect(), self.experiment.data.test.word()),
         };
         if all.is_empty() {
             return Err(Error::Usage(format!("--part: the run has no {word} images")));

@@ -1,4 +1,4 @@
-//! A few values of the same quantity as mean and standard deviation.
+//! A few values of the same quantity as mean and standard deviation, or as their median.
 
 use std::fmt;
 
@@ -46,6 +46,16 @@ impl fmt::Display for Spread {
     }
 }
 
+/// The median of some values, between the two in the middle of an even number; none if there is no value.
+#[must_use]
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    let lower = values[(values.len() - 1) / 2];
+    Some(f64::midpoint(lower, upper))
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of runs are small")]
 fn as_f64(count: usize) -> f64 {
     count as f64
@@ -80,5 +90,18 @@ mod tests {
     fn one_value_has_no_spread_and_none_has_nothing() {
         check(&[0.25], 0.25, None, "0.2500");
         assert_eq!(Spread::of([]), None);
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one_or_between_the_two_in_the_middle() {
+        for (values, expected) in [
+            (&[][..], None),
+            (&[3.0], Some(3.0)),
+            (&[9.0, 2.0], Some(5.5)),
+            (&[2.0, 900.0, 3.0], Some(3.0)),
+            (&[4.0, 1.0, 2.0, 3.0], Some(2.5)),
+        ] {
+            assert_eq!(median(values.iter().copied()), expected, "{values:?}");
+        }
     }
 }

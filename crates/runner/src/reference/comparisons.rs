@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
+    listed::Listed,
     measured::{self, References},
     peers::Peer,
     settings, siblings,
-    table::{Listed, is_sweep, summaries},
+    table::{is_sweep, summaries},
     text::{Rows, dash, percents, points},
 };
 use crate::{experiment::Select, metrics::Spread};

@@ -1,7 +1,7 @@
 //! What lies in `results/reference/`.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use crate::{
     error::Error,
-    experiment::{self, Experiment, Overrides},
-    metrics::{EpochRow, Spread},
+    experiment::{self, Experiment, Overrides, Xor},
+    metrics::{EpochRow, Spread, median},
     run_dir::{RunDir, Summary, Times},
     sweep::{folder, ranking::Ranking},
 };
@@ -25,8 +25,10 @@ pub(super) struct KeptRun {
     /// Name of its folder.
     pub(super) name: String,
     pub(super) summary: Summary,
-    /// None where its configuration is of an older form that can no longer be read.
+    /// None of an exclusive or, and where its configuration is of an older form that can no longer be read.
     pub(super) experiment: Option<Experiment>,
+    /// The same of an exclusive or.
+    pub(super) xor: Option<Xor>,
     pub(super) machine: Option<Machine>,
     /// Its epochs, or those of them that were written.
     pub(super) rows: Vec<EpochRow>,
@@ -58,6 +60,14 @@ pub(super) struct Machine {
     pub(super) features: Option<Base>,
 }
 
+/// As in `AMD EPYC, 2 threads`.
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let processor = self.adapter.as_ref().or(self.cpu.as_ref()).map_or("unknown", String::as_str);
+        write!(f, "{processor}, {} threads", self.threads)
+    }
+}
+
 /// The weights of a frozen base.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Base {
@@ -71,6 +81,7 @@ pub(super) struct KeptSweep {
     /// Name of its folder.
     pub(super) name: String,
     pub(super) ranking: Ranking,
+    pub(super) machine: Option<Machine>,
 }
 
 /// Everything that is kept, by name of folder.
@@ -98,19 +109,21 @@ impl References {
         for path in paths {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if let Some(ranking) = folder::ranking(&path)? {
-                found.sweeps.push(KeptSweep { name, ranking });
+                found.sweeps.push(KeptSweep { name, ranking, machine: machine(&path)? });
             } else if path.join("config.toml").is_file()
                 && let run = RunDir::open(&path)?
                 && let Some(summary) = run.summary()?
             {
                 let rows = run.metrics()?;
+                let config = run.config_path();
+                let xor = experiment::load_xor(&config, &Overrides::default()).ok().flatten();
+                let experiment = experiment::load(&config, &Overrides::default()).ok();
                 found.runs.push(KeptRun {
                     name,
                     epoch_seconds: epoch_seconds(&rows, &summary.seconds, summary.epochs),
                     summary,
-                    experiment: experiment::load(&path.join("config.toml"), &Overrides::default())
-                        .ok()
-                        .map(|resolved| resolved.experiment),
+                    experiment: experiment.map(|resolved| resolved.experiment),
+                    xor: xor.map(|resolved| resolved.experiment),
                     machine: machine(&path)?,
                     rows,
                     plots: plots(&path.join("plots"))?,
@@ -188,14 +201,9 @@ pub(super) fn seconds_per_epoch(runs: &[&KeptRun]) -> Option<Spread> {
 /// The median over epochs, so that a machine which slept or was busy for a while counts for nothing; the mean where rows
 /// are not epochs.
 fn epoch_seconds(rows: &[EpochRow], whole: &Times, epochs: usize) -> f64 {
-    if rows.is_empty() || rows.len() != epochs {
-        #[expect(clippy::cast_precision_loss, reason = "epoch counts stay far below 2^52")]
-        return (whole.train + whole.valid) / epochs as f64;
-    }
-    let mut seconds: Vec<f64> = rows.iter().map(|row| row.train_seconds + row.valid_seconds).collect();
-    seconds.sort_by(f64::total_cmp);
-    let middle = seconds.len() / 2;
-    if seconds.len().is_multiple_of(2) { f64::midpoint(seconds[middle - 1], seconds[middle]) } else { seconds[middle] }
+    let median = median(rows.iter().map(|row| row.train_seconds + row.valid_seconds));
+    #[expect(clippy::cast_precision_loss, reason = "epoch counts stay far below 2^52")]
+    median.filter(|_| rows.len() == epochs).unwrap_or_else(|| (whole.train + whole.valid) / epochs as f64)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use models::ModelConfig;
 
-use super::{measured::KeptRun, table::Listed};
+use super::{listed::Listed, measured::KeptRun, table::is_sweep};
 use crate::experiment::{BackendName, Experiment, Xor};
 
 /// The key of what runs the blocks.
@@ -14,14 +14,18 @@ const KERNELS: &str = "training.kernels";
 /// of several equal runs it was, do not count. A sweep's last run has the settings that the sweep found.
 pub(super) fn changed(listed: &Listed, runs: &[&KeptRun]) -> BTreeSet<String> {
     let mut changed = BTreeSet::new();
-    let Some(experiment) = listed.experiment.as_ref().filter(|it| it.sweep.is_none()) else { return changed };
-    for run in runs {
-        match &run.experiment {
-            // Runs with either kernels are never together, and what they are is said.
-            Some(kept) => changed.extend(differing(experiment, kept).into_iter().filter(|key| key != KERNELS)),
-            None => _ = changed.insert("written by another version".to_owned()),
-        }
+    if is_sweep(listed) {
+        return changed;
     }
+    for run in runs {
+        if run.experiment.is_none() && run.xor.is_none() {
+            changed.insert("written by another version".to_owned());
+            continue;
+        }
+        changed.extend(differing((&listed.experiment, &listed.xor), (&run.experiment, &run.xor)));
+    }
+    // Runs with either kernels are never together, and what they are is said.
+    changed.remove(KERNELS);
     changed
 }
 
@@ -32,21 +36,21 @@ pub(super) fn mark(listed: &Listed, runs: &[&KeptRun]) -> &'static str {
 
 /// The settings that decide what comes out and in which two experiments differ, as dotted keys.
 pub(super) fn between(one: &Listed, other: &Listed) -> BTreeSet<String> {
+    differing((&one.experiment, &one.xor), (&other.experiment, &other.xor))
+}
+
+/// What a file says: an experiment or an exclusive or.
+type Says<'a> = (&'a Option<Experiment>, &'a Option<Xor>);
+
+fn differing(one: Says<'_>, other: Says<'_>) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
-    match (&one.experiment, &other.experiment, &one.xor, &other.xor) {
-        (Some(one), Some(other), ..) => return differing(one, other),
-        (.., Some(one), Some(other)) => {
-            let tree = |xor: &Xor| toml::Value::try_from(&xor.training).expect("what was read can be written");
-            differences(&tree(one), &tree(other), "training", &mut keys);
+    match (one, other) {
+        ((Some(one), _), (Some(other), _)) => differences(&deciding(one), &deciding(other), "", &mut keys),
+        ((_, Some(one)), (_, Some(other))) => {
+            differences(&deciding_xor(one), &deciding_xor(other), "training", &mut keys);
         }
         _ => _ = keys.insert("kind".to_owned()),
     }
-    keys
-}
-
-fn differing(one: &Experiment, other: &Experiment) -> BTreeSet<String> {
-    let mut keys = BTreeSet::new();
-    differences(&deciding(one), &deciding(other), "", &mut keys);
     keys
 }
 
@@ -67,6 +71,13 @@ fn deciding(experiment: &Experiment) -> toml::Value {
         transfer.weights.clear();
     }
     toml::Value::Table(plain.to_toml().parse().expect("what was written can be read"))
+}
+
+/// The same of an exclusive or: its training, but for how often a row is written.
+fn deciding_xor(xor: &Xor) -> toml::Value {
+    let mut training = xor.training.clone();
+    training.log_every = 1;
+    toml::Value::try_from(training).expect("what was read can be written")
 }
 
 /// Adds the dotted keys, `path` before them, at which two trees differ.

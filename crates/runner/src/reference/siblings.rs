@@ -1,6 +1,6 @@
 //! Experiments that keep a mistake of their source, and those that mend it.
 
-use super::table::Listed;
+use super::listed::Listed;
 
 /// Endings of the names of siblings.
 const AS_PUBLISHED: &str = "_as_published";
@@ -75,7 +75,8 @@ mod tests {
             (reported.as_published, reported.mended_by) = (as_published, mended_by.map(str::to_owned));
             reported
         });
-        Listed { file: format!("{name}.toml"), name: name.to_owned(), reported, experiment: None, xor: None }
+        let link = format!("{name}.toml");
+        Listed { path: link.clone().into(), link, name: name.to_owned(), reported, experiment: None, xor: None }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use plots::thousands;
 
 use super::{
     comparisons,
+    listed::Listed,
     measured::{self, KeptRun, KeptSweep, References},
     peers, settings,
     siblings::{order, standing},
@@ -15,25 +16,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    experiment::{Experiment, Reported, Seconds, Xor},
+    experiment::{Reported, Seconds},
     metrics::{EpochRow, Spread},
     sweep::ranking::shown,
 };
-
-/// An experiment of the table.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    /// Its file, relative to the folder of the table.
-    pub file: String,
-    /// Its name.
-    pub name: String,
-    /// What a publication says that comes out.
-    pub reported: Option<Reported>,
-    /// What the file says; none for an exclusive or.
-    pub experiment: Option<Experiment>,
-    /// What the file of an exclusive or says.
-    pub xor: Option<Xor>,
-}
 
 /// What each source is, by the name that `[reported]` gives it.
 const SOURCES: [(&str, &str); 5] = [
@@ -122,7 +108,7 @@ fn result_row(listed: &Listed, all: &[&Listed], references: &References) -> Vec<
         Some(run) => links(&runs, run),
     };
     vec![
-        format!("[{}]({})", listed.name, listed.file),
+        format!("[{}]({})", listed.name, listed.link),
         standing(listed, all).word().to_owned(),
         reported_accuracy.map_or_else(dash, percent),
         reported.map_or_else(dash, |it| it.data.clone()),
@@ -204,7 +190,7 @@ fn errors(group: &[&Listed], references: &References) -> String {
 fn searches(group: &[&Listed], references: &References) -> String {
     let mut rows = Rows::new(&["sweep", "fits", "best settings", "folds reported", "folds measured", "test", "kept"]);
     for it in group.iter().filter(|it| is_sweep(it)) {
-        let Some(KeptSweep { name, ranking }) = references.sweep_of(&it.name) else { continue };
+        let Some(KeptSweep { name, ranking, .. }) = references.sweep_of(&it.name) else { continue };
         let best = ranking.best.map(|best| &ranking.trials[best]);
         let settings = best.map_or_else(dash, |best| {
             best.settings.iter().map(|(key, value)| format!("{key} = {}", shown(value))).collect::<Vec<_>>().join(", ")
@@ -263,8 +249,7 @@ pub(super) fn is_sweep(listed: &Listed) -> bool {
 fn machine(run: &KeptRun) -> String {
     let backend = &run.summary.backend;
     let Some(machine) = &run.machine else { return format!("not recorded, {backend}") };
-    let processor = machine.adapter.as_ref().or(machine.cpu.as_ref()).map_or("unknown", String::as_str);
-    format!("{processor}, {} threads, {backend}", machine.threads)
+    format!("{machine}, {backend}")
 }
 
 fn links(runs: &[&KeptRun], first: &KeptRun) -> String {

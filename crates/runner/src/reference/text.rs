@@ -53,6 +53,16 @@ pub(super) fn points(difference: f64) -> String {
     format!("{rounded:+.2}").replace('-', "−")
 }
 
+/// A time in the unit that a person would take.
+pub(super) fn duration(seconds: f64) -> String {
+    match seconds {
+        ..9.95 => format!("{seconds:.1} s"),
+        ..99.5 => format!("{seconds:.0} s"),
+        ..5970.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
 fn trimmed(number: &str) -> String {
     number.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -70,6 +80,22 @@ mod tests {
         assert_eq!(number(30.0), "30");
         for (difference, expected) in [(0.0049, "+0.49"), (-0.0103, "−1.03"), (-0.000_001, "+0.00")] {
             assert_eq!(points(difference), expected);
+        }
+    }
+
+    #[test]
+    fn times_have_the_unit_that_a_person_would_take() {
+        for (seconds, expected) in [
+            (0.69, "0.7 s"),
+            (9.94, "9.9 s"),
+            (9.96, "10 s"),
+            (99.4, "99 s"),
+            (99.6, "2 min"),
+            (1320.0, "22 min"),
+            (5969.0, "99 min"),
+            (6000.0, "1.7 h"),
+        ] {
+            assert_eq!(duration(seconds), expected);
         }
     }
 }

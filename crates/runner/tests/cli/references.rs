@@ -10,7 +10,7 @@ fn experiments(suite: &Suite) -> String {
     fs::create_dir(&folder).expect("writable");
     let experiment = |name: &str, more: &str| {
         let text = format!(
-            "name = \"{name}\"\n[data]\nname = \"fashion-mnist\"\ntrain_samples = 256\ntest_samples = 200\n[model]\n\
+            "# Question  how much?\n# Measured  see elsewhere\n\nname = \"{name}\"\n[data]\nname = \"fashion-mnist\"\ntrain_samples = 256\ntest_samples = 200\n[model]\n\
              kind = \"dense\"\nhidden_sizes = [8]\n[optimizer]\nkind = \"adam\"\n[training]\nepochs = 1\n\
              batch_size = 64\n{more}"
         );
@@ -49,31 +49,25 @@ fn every_link_of_the_table_leads_somewhere() {
     }
 }
 
+/// The directory of a run of one of these experiments.
+fn finished(suite: &Suite, name: &str, seed: &str, kernels: &str) -> String {
+    let file = suite.path().join("experiments").join(name).with_extension("toml").display().to_string();
+    let data_dir = suite.path().join("nowhere").display().to_string();
+    let set = format!("--set=training.kernels={kernels}");
+    let (run_name, seed) = (format!("{kernels}-{seed}"), format!("--seed={seed}"));
+    let flags = ["--backend=flex", "--progress=none", "--run-name", &run_name, &seed, "--data-dir", &data_dir, &set];
+    let output = suite.output(&[&[file.as_str()], flags.as_slice()].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    suite.results().join(name).join(run_name).display().to_string()
+}
+
 #[test]
 fn kept_runs_fill_the_table_and_any_change_is_noticed() {
     let suite = Suite::new();
     let folder = experiments(&suite);
-    let run = |name: &str, seed: &str, kernels: &str| {
-        let file = format!("{folder}/{name}.toml");
-        let data_dir = suite.path().join("nowhere").display().to_string();
-        let set = format!("--set=training.kernels={kernels}");
-        let (run_name, seed) = (format!("{kernels}-{seed}"), format!("--seed={seed}"));
-        let output = suite.output(&[
-            &file,
-            "--backend=flex",
-            "--progress=none",
-            "--run-name",
-            &run_name,
-            &seed,
-            "--data-dir",
-            &data_dir,
-            &set,
-        ]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        suite.results().join(name).join(run_name).display().to_string()
-    };
-    let runs = [("tiny", "0"), ("tiny", "1"), ("tiny_corrected", "0")].map(|(name, seed)| run(name, seed, "fused"));
-    let composed = ["0", "1"].map(|seed| run("tiny", seed, "composed"));
+    let runs = [("tiny", "0"), ("tiny", "1"), ("tiny_corrected", "0")]
+        .map(|(name, seed)| finished(&suite, name, seed, "fused"));
+    let composed = ["0", "1"].map(|seed| finished(&suite, "tiny", seed, "composed"));
     let keep = |more: &[&str]| {
         let runs: Vec<&str> = runs.iter().chain(&composed).map(String::as_str).collect();
         suite.output(&[&["keep"], runs.as_slice(), more].concat())
@@ -139,6 +133,9 @@ fn kept_runs_fill_the_table_and_any_change_is_noticed() {
     assert!(text.contains(" | 50.00 | 50.00 | 1 | ") && text.contains("What Keras reaches"), "{text}");
 
     a_composed_run_is_told_by_its_name(&suite, &folder);
+    headers_say_what_was_measured(&suite, &folder);
+    without_experiment_files_the_kept_ones_are_listed(&suite);
+    assert_eq!(table(&suite, &folder, &[]).0, 0);
 
     let summary = reference.join("tiny-s1/summary.json");
     let text =
@@ -146,7 +143,7 @@ fn kept_runs_fill_the_table_and_any_change_is_noticed() {
     fs::write(&summary, text).expect("writable");
     let (code, said) = table(&suite, &folder, &["--check"]);
     assert_eq!(code, 1);
-    assert!(said.contains("runner table"), "{said}");
+    assert!(said.contains("results/README.md, ") && said.contains("/tiny.toml; write it with: runner table"), "{said}");
 
     // An experiment that has changed since is marked.
     let file = format!("{folder}/tiny.toml");
@@ -170,6 +167,97 @@ fn a_composed_run_is_told_by_its_name(suite: &Suite, folder: &str) {
     assert_eq!(runs_of_tiny(&table(suite, folder, &[]).1).as_deref(), Some("2"));
     fs::write(&config, readable).expect("writable");
     assert_eq!(table(suite, folder, &[]).0, 0);
+}
+
+/// The second line of an experiment file.
+fn measured(folder: &str, name: &str) -> String {
+    let text = fs::read_to_string(format!("{folder}/{name}.toml")).expect("readable");
+    text.lines().nth(1).expect("a header").to_owned()
+}
+
+/// In the line for that, where it can be checked.
+fn headers_say_what_was_measured(suite: &Suite, folder: &str) {
+    let summary = |run: &str| -> serde_json::Value {
+        let text = fs::read(suite.results().join("reference").join(run).join("summary.json")).expect("readable");
+        serde_json::from_slice(&text).expect("an object")
+    };
+    let accuracy = |run: &str| summary(run)["test_accuracy"].as_f64().expect("a number");
+    let [one, other] = [accuracy("tiny-s0"), accuracy("tiny-s1")];
+    let (mean, sd) = (f64::midpoint(one, other), (one - other).abs() / 2.0_f64.sqrt());
+    let line = measured(folder, "tiny");
+    assert!(line.starts_with(&format!("# Measured  test {mean:.4} ± {sd:.4} (n = 2); ")), "{line}");
+    assert!(line.contains(" s on ") && line.ends_with(" threads"), "{line}");
+    let line = measured(folder, "tiny_corrected");
+    assert!(line.starts_with(&format!("# Measured  test {:.4} (n = 1); ", accuracy("tiny_corrected-s0"))), "{line}");
+    assert_eq!(measured(folder, "own"), "# Measured  nothing: no run is kept in results/reference");
+
+    // A line that says something else is told by its file, and nothing but that line is written.
+    let file = format!("{folder}/tiny.toml");
+    let right = fs::read_to_string(&file).expect("readable");
+    fs::write(&file, right.replace("(n = 2)", "(n = 3)")).expect("writable");
+    let (code, said) = table(suite, folder, &["--check"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("/tiny.toml; write it with") && !said.contains("tiny_corrected.toml;"), "{said}");
+    assert_eq!(table(suite, folder, &[]).0, 0);
+    assert_eq!(fs::read_to_string(&file).expect("readable"), right);
+}
+
+/// As where the program is used without the suite's files.
+fn without_experiment_files_the_kept_ones_are_listed(suite: &Suite) {
+    let mut command = suite.command();
+    command.current_dir(suite.results()).args(["table", "--results-dir", "."]);
+    let output = command.output().expect("the binary starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(suite.results().join("README.md")).expect("readable");
+    for part in ["| [tiny](reference/tiny-s0/config.toml) | as published | 87 | ", "What the kernels change"] {
+        assert!(text.contains(part), "{part:?} is missing: {text}");
+    }
+    assert!(!text.contains("../experiments"), "{text}");
+}
+
+#[test]
+fn every_experiment_has_a_line_on_what_was_measured() {
+    for entry in fs::read_dir(repository().join("experiments")).expect("listable") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("readable");
+        let header: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
+        let last = header.last().expect("a header");
+        assert!(last.starts_with("# Measured  ") && last.chars().count() <= 120, "{}: {last}", path.display());
+    }
+}
+
+#[test]
+fn an_exclusive_or_that_was_kept_with_other_settings_is_marked() {
+    let suite = Suite::new();
+    let folder = suite.path().join("experiments");
+    fs::create_dir(&folder).expect("writable");
+    let file = folder.join("both.toml");
+    let text = "# Question  does it?\n# Measured  not yet\n\nkind = \"xor\"\nname = \"both\"\n[training]\nepochs = 40\n\
+                learning_rate = 0.1\nlog_every = 10\n";
+    fs::write(&file, text).expect("writable");
+    let folder = folder.to_str().expect("utf-8");
+    let file = file.to_str().expect("utf-8");
+    assert!(suite.output(&[file, "--run-name=kept", "--progress=none"]).status.success());
+    let run = suite.results().join("both/kept");
+    assert!(suite.output(&["keep", run.to_str().expect("utf-8")]).status.success());
+    let changed = |from: &str, to: &str| {
+        let text = fs::read_to_string(file).expect("readable");
+        assert!(text.contains(from), "{text}");
+        fs::write(file, text.replace(from, to)).expect("writable");
+        let (code, text) = table(&suite, folder, &[]);
+        assert_eq!(code, 0, "{text}");
+        text
+    };
+    // How often a row is written decides nothing.
+    let text = changed("log_every = 10", "log_every = 20");
+    assert!(text.contains("[both](") && !text.contains('†'), "{text}");
+    let line = measured(folder, "both");
+    assert!(line.contains(" of 4 rows right, mean squared error ") && !line.contains("other settings"), "{line}");
+    let text = changed("learning_rate = 0.1", "learning_rate = 0.2");
+    assert!(text.contains(" † | 1 | "), "{text}");
+    let footnote = "- † made with other settings than the experiment file has today: both (training.learning_rate)";
+    assert!(text.contains(footnote), "{text}");
+    assert!(measured(folder, "both").contains(" with other settings than below: training.learning_rate; "));
 }
 
 #[test]
