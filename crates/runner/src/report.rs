@@ -10,7 +10,11 @@ use plots::{ConfusionMatrix, Figure};
 
 pub use curves::{Overlay, overlay};
 
-use crate::{error::Error, run_dir::RunDir};
+use crate::{
+    error::Error,
+    experiment::{self, Overrides, TestPart},
+    run_dir::RunDir,
+};
 
 /// Which files a figure is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,7 @@ pub fn draw(run: &RunDir, formats: Formats) -> Result<Vec<PathBuf>, Error> {
     let summary = run.summary()?;
     let best = summary.as_ref().and_then(|it| it.best_epoch);
     let name = summary.as_ref().map_or_else(|| folder_name(run), |it| it.experiment.clone());
+    let tested = tested_part(run);
     if !rows.is_empty() {
         add("loss", &curves::loss(&name, &rows, best))?;
         add("accuracy", &curves::accuracy(&name, &rows, best))?;
@@ -52,10 +57,10 @@ pub fn draw(run: &RunDir, formats: Formats) -> Result<Vec<PathBuf>, Error> {
         }
     }
     if let Some(summary) = &summary {
-        add("class_report", &scores::class_report(&name, summary))?;
+        add("class_report", &scores::class_report(&name, tested.word(), summary))?;
     }
     if let Some((class_names, counts)) = run.confusion()? {
-        let title = format!("{name}: confusion matrix of the test set");
+        let title = format!("{name}: confusion matrix of the {} set", tested.word());
         add("confusion_matrix", &ConfusionMatrix { title, class_names, counts })?;
     }
     if let Some(tiles) = run.tiles()? {
@@ -78,6 +83,12 @@ pub fn render(name: &str, figure: &dyn Figure, formats: Formats) -> Result<Files
         files.push((format!("{name}.svg"), plots::svg(figure).map_err(failed)?.into_bytes()));
     }
     Ok(files)
+}
+
+/// Which images the run is tested on: the test files' where its configuration is of an older form, or has no images.
+fn tested_part(run: &RunDir) -> TestPart {
+    let resolved = experiment::load(&run.config_path(), &Overrides::default());
+    resolved.map_or_else(|_| TestPart::default(), |it| it.experiment.data.test)
 }
 
 /// The experiment that an unfinished run belongs to, by the folder that holds it.

@@ -19,13 +19,13 @@ pub(super) fn samples(name: &str, tiles: &Tiles) -> Gallery {
     gallery(format!("{name}: {what}"), tiles, &tiles.samples, tiles.sample_columns, caption)
 }
 
-/// The first test images that were predicted right.
+/// The first tested images that were predicted right.
 pub(super) fn correct(name: &str, tiles: &Tiles) -> Gallery {
     let title = format!("{name}: the first right predictions ({} of {})", tiles.tested - tiles.mistakes, tiles.tested);
     gallery(title, tiles, &tiles.correct, tiles.sample_columns, |tile| judged(tile, Tone::Good))
 }
 
-/// The first test images that were predicted wrong.
+/// The first tested images that were predicted wrong.
 pub(super) fn misclassified(name: &str, tiles: &Tiles) -> Gallery {
     let title = format!("{name}: the first wrong predictions ({} of {})", tiles.mistakes, tiles.tested);
     gallery(title, tiles, &tiles.misclassified, tiles.sample_columns, |tile| judged(tile, Tone::Bad))

@@ -4,8 +4,8 @@ use plots::{Column, Table, thousands};
 
 use crate::run_dir::Summary;
 
-/// The scores of the test set, class by class, with their means.
-pub(super) fn class_report(name: &str, summary: &Summary) -> Table {
+/// The scores of the tested images, class by class, with their means. `tested` says what they are called, as in "test".
+pub(super) fn class_report(name: &str, tested: &str, summary: &Summary) -> Table {
     let score = |value: f64| format!("{value:.3}");
     let samples = thousands(summary.test.classes.iter().map(|class| class.support).sum::<u64>());
     let rows = summary.test.classes.iter().map(|class| {
@@ -16,7 +16,7 @@ pub(super) fn class_report(name: &str, summary: &Summary) -> Table {
     let [precision, recall, f1] = [test.macro_precision, test.macro_recall, test.macro_f1].map(score);
     Table {
         title: format!("{name}: scores per class"),
-        subtitle: format!("test accuracy {:.4}", summary.test_accuracy),
+        subtitle: format!("{tested} accuracy {:.4}", summary.test_accuracy),
         columns: vec![
             Column::text("class"),
             Column::number("precision"),

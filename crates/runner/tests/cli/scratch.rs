@@ -54,7 +54,13 @@ fn the_exclusive_or_leaves_its_errors_and_what_it_learnt() {
 #[test]
 fn the_network_tests_what_it_held_out_and_records_its_error() {
     let suite = Suite::new();
-    let run = suite.run("scratch_standardised", SMALL_SCRATCH);
+    let run = suite.run("scratch_standardised", &[SMALL_SCRATCH, &["--svg"]].concat());
+    for (figure, caption) in
+        [("confusion_matrix", "matrix of the held-out set"), ("class_report", "held-out accuracy 0.")]
+    {
+        let drawn = run.text(&format!("plots/{figure}.svg"));
+        assert!(drawn.contains(caption), "{figure} does not say {caption:?}");
+    }
     assert!(run.stderr.contains("39,700 parameters"), "{}", run.stderr);
     let summary = run.record("summary.json");
     assert_eq!(summary["samples"], serde_json::json!([480, 480, 300]));
