@@ -11,8 +11,9 @@ use crate::{
     content,
     error::DataError,
     files::{DataFiles, Origin, VerifiedFile},
+    idx::image_sizes,
     registry::{DatasetInfo, FILE_NAMES, FileInfo},
-    scan::PartScan,
+    scan::{LabelScan, PartScan},
     status::FileStatus,
 };
 
@@ -69,23 +70,62 @@ pub(crate) fn known(info: &DatasetInfo, folder: &Path) -> Result<Option<[Verifie
 /// [`DataError`] for the first file that is missing, is no IDX file or disagrees with the others.
 pub(crate) fn unknown(folder: &Path, class_names: Option<&[String]>) -> Result<DataFiles, DataError> {
     fs::read_dir(folder).map_err(DataError::io("cannot open", folder))?;
-    let path = |index: usize| find(folder, FILE_NAMES[index]).ok_or_else(|| missing(folder, FILE_NAMES[index]));
-    let paths = [path(0)?, path(1)?, path(2)?, path(3)?];
+    let paths = [required(folder, 0)?, required(folder, 1)?, required(folder, 2)?, required(folder, 3)?];
 
     let train = PartScan::read(&paths[0], &paths[1])?;
-    let class_names = class_names.map_or_else(|| train.numbered_classes(), <[_]>::to_vec);
-    train.check_labels(class_names.len())?;
+    let class_names = class_names.map_or_else(|| numbered(train.labels.num_classes()), <[_]>::to_vec);
+    train.labels.check_range(class_names.len())?;
     let test = PartScan::read(&paths[2], &paths[3])?;
     let [expected, found] = [train.sizes, test.sizes].map(|sizes| (sizes.height, sizes.width));
     if found != expected {
         return Err(DataError::SizeMismatch { path: paths[2].clone(), expected, found });
     }
-    test.check_labels(class_names.len())?;
-    let ([train_images, train_labels], [test_images, test_labels]) = (train.files, test.files);
+    test.labels.check_range(class_names.len())?;
+    let files = [train.images, train.labels.file, test.images, test.labels.file];
 
     let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
-    let files = [train_images, train_labels, test_images, test_labels];
     Ok(DataFiles { name, class_names, files, origin: Origin::Given(folder.to_owned()) })
+}
+
+/// What a folder of IDX files holds, as far as a model depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Rows of an image.
+    pub height: usize,
+    /// Columns of an image.
+    pub width: usize,
+    /// Classes that the labels are of.
+    pub num_classes: usize,
+}
+
+/// Looks into a folder of IDX files: at the header of its training images and at its training labels, and at nothing
+/// else. [`locate`](crate::locate) reads and verifies all of it.
+///
+/// Without `class_names` there are as many classes as the training labels need.
+///
+/// # Errors
+///
+/// [`DataError`] if one of the two files is missing or is no IDX file, or if they disagree.
+pub fn outline(folder: &Path, class_names: Option<&[String]>) -> Result<Outline, DataError> {
+    fs::read_dir(folder).map_err(DataError::io("cannot open", folder))?;
+    let [images, labels] = [required(folder, 0)?, required(folder, 1)?];
+    let reader = content::open(&images).map_err(DataError::io("cannot open", &images))?;
+    let sizes = image_sizes(reader).map_err(|source| DataError::Idx { path: images.clone(), source })?;
+    let labels = LabelScan::read(&labels)?;
+    labels.check_count(sizes.count, &images)?;
+    let num_classes = class_names.map_or_else(|| labels.num_classes(), <[_]>::len);
+    labels.check_range(num_classes)?;
+    Ok(Outline { height: sizes.height, width: sizes.width, num_classes })
+}
+
+/// Names of classes that have none.
+fn numbered(num_classes: usize) -> Vec<String> {
+    (0..num_classes).map(|it| it.to_string()).collect()
+}
+
+/// The file at a place in the registry's order.
+fn required(folder: &Path, index: usize) -> Result<PathBuf, DataError> {
+    find(folder, FILE_NAMES[index]).ok_or_else(|| missing(folder, FILE_NAMES[index]))
 }
 
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {

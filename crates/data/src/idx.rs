@@ -117,6 +117,18 @@ pub(crate) fn scan_images(mut reader: impl Read) -> Result<ImageSizes, IdxError>
     Ok(ImageSizes { count, height, width })
 }
 
+/// Reads the header of a file of images and nothing behind it.
+///
+/// # Errors
+///
+/// An [`IdxError`] if the bytes begin with anything but a header with magic 2051 that promises what can be held.
+pub(crate) fn image_sizes(mut reader: impl Read) -> Result<ImageSizes, IdxError> {
+    let dimensions: [u32; 3] = read_header(&mut reader, IMAGES_MAGIC)?;
+    promised(&dimensions)?;
+    let [count, height, width] = dimensions.map(|it| it as usize);
+    Ok(ImageSizes { count, height, width })
+}
+
 /// The dimensions of an image file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ImageSizes {

@@ -59,6 +59,7 @@ pub use error::{DataError, FieldError};
 pub use features::Features;
 pub use fetch::{Attempt, Deadlines, FetchError, Progress, PublishedFile, locate_file};
 pub use files::{DataFiles, Origin, VerifiedFile};
+pub use folder::{Outline, outline};
 pub use idx::{IdxError, Images, read_images, read_labels};
 pub use loader::{Batch, Batches, Loader, LoaderConfig, Order};
 pub use locate::{LocateOptions, Network, Source, cache_dir, locate};

@@ -4,7 +4,7 @@ mod support;
 
 use std::{fs, path::Path};
 
-use data::{DataError, LocateOptions, Network, Origin, Part, Progress, Source, locate, status};
+use data::{DataError, LocateOptions, Network, Origin, Outline, Part, Progress, Source, locate, outline, status};
 use support::{NAMES, files, gzip, info, tiny::idx};
 use tempfile::TempDir;
 
@@ -70,6 +70,42 @@ fn compression_is_recognised_by_content() {
         let found = locate(&source, &offline(&folder)).expect("the folder is sound");
         assert_eq!(found.load(Part::Test).expect("the folder is sound").labels(), [1, 0]);
     }
+}
+
+#[test]
+fn a_folder_is_outlined_by_its_training_labels_and_the_header_of_its_training_images() {
+    for encode in [gzip as fn(&[u8]) -> _, <[u8]>::to_vec] {
+        let folder = temporary();
+        // Nothing of the pixels is read, and nothing of the test part.
+        for (name, bytes) in NAMES.iter().zip([&files()[0][..16], &files()[1]]) {
+            fs::write(folder.path().join(name), encode(bytes)).expect("writable");
+        }
+        let found = outline(folder.path(), None).expect("the folder is sound");
+        assert_eq!(found, Outline { height: 2, width: 3, num_classes: 3 });
+        let names = ["a", "b", "c", "d"].map(String::from);
+        assert_eq!(outline(folder.path(), Some(&names)).expect("the folder is sound").num_classes, 4);
+        let error = outline(folder.path(), Some(&names[..2])).expect_err("a label 2").to_string();
+        assert!(error.contains("expected labels below 2, found 2 at index 1"), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_outlined_is_named_by_its_path() {
+    let check = |change: fn(&mut [Vec<u8>; 4]), expected: &str| {
+        let folder = temporary();
+        write(folder.path(), change);
+        let error = outline(folder.path(), None).expect_err(expected).to_string();
+        assert!(error.contains(expected) && error.contains(&*folder.path().to_string_lossy()), "{error}: {expected}");
+    };
+    check(|files| files[0].truncate(15), "expected a header of 16 bytes, found 15");
+    check(|files| files[0][4] = 0xFF, "expected at most 1073741824 elements");
+    check(|files| files[1] = idx(&[3], &[0, 1, 2]), "expected 4 labels, one for each image of");
+    check(|files| files.swap(0, 1), "expected magic 2051");
+    let folder = temporary();
+    let error = outline(folder.path(), None).expect_err("an empty folder").to_string();
+    assert!(error.contains("expected train-images-idx3-ubyte or train-images-idx3-ubyte.gz, found neither"), "{error}");
+    let error = outline(&folder.path().join("none"), None).expect_err("no folder").to_string();
+    assert!(error.contains("none: cannot open"), "{error}");
 }
 
 #[test]

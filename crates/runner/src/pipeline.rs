@@ -46,9 +46,31 @@ pub fn locate(config: &DataConfig, mut options: LocateOptions) -> Result<DataFil
             Source::Named(info)
         }
         (None, Some(dir)) => Source::Folder(dir.clone()),
-        (None, None) => return Err(Error::Usage("the experiment names neither data.name nor data.dir".to_owned())),
+        (None, None) => return Err(no_source()),
     };
     Ok(data::locate(&source, &options)?)
+}
+
+/// Image shape, resized and scaled, and number of classes: known for the data sets of the registry, else by a look into
+/// the folder.
+///
+/// # Errors
+///
+/// [`Error::Data`] if that cannot be read or is no folder of IDX files.
+pub fn shape(config: &DataConfig) -> Result<(InputShape, usize), Error> {
+    match (config.known_shape(), &config.dir) {
+        (Some(known), _) => Ok(known),
+        (None, Some(folder)) => {
+            let outline = data::outline(folder, config.class_names.as_deref())?;
+            let data::Outline { height, width, num_classes } = outline;
+            Ok((config.prepared_shape(InputShape { channels: 1, height, width }), num_classes))
+        }
+        (None, None) => Err(no_source()),
+    }
+}
+
+fn no_source() -> Error {
+    Error::Usage("the experiment names neither data.name nor data.dir".to_owned())
 }
 
 impl TrainingData {

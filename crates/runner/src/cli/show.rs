@@ -1,10 +1,12 @@
-//! `runner summary`, `runner list` and `--dry-run`: what an experiment is, without running it.
+//! `runner summary`, `runner list` and `--dry-run`: what an experiment is, without running it. Of data, a folder of IDX
+//! files is looked into, as the size of its images decides what layers are.
 
 use std::{fs, path::Path};
 
 use crate::{
     error::Error,
     experiment::{self, ConfigError, Experiment, Overrides, Resolved, ResolvedXor},
+    pipeline,
     run_dir::{RunDir, State, Status},
     tables,
     xor::Weights,
@@ -29,10 +31,13 @@ pub(super) fn summary(path: &Path, set: &[String]) -> Result<(), Error> {
 
 fn print_model(resolved: &Resolved) -> Result<(), Error> {
     let experiment = &resolved.experiment;
-    let Some((input, num_classes)) = experiment.data.known_shape() else {
-        let name = experiment.model.name();
-        let note = "its layers depend on the images in data.dir, which are not read here";
-        return super::answer(&format!("model {name}: {note}"));
+    let (input, num_classes) = match pipeline::shape(&experiment.data) {
+        Ok(shape) => shape,
+        Err(error) => {
+            let name = experiment.model.name();
+            let note = "its layers depend on the images in data.dir, which cannot be read";
+            return super::answer(&format!("model {name}: {note}: {error}"));
+        }
     };
     let summary = experiment
         .model
@@ -115,10 +120,9 @@ fn listed(path: &Path) -> Result<Listed, ConfigError> {
     })
 }
 
+/// Parameters of an experiment's model; none where its images cannot be looked at, which is said.
 fn parameters(experiment: &Experiment) -> String {
-    let summary = experiment
-        .data
-        .known_shape()
-        .and_then(|(input, num_classes)| experiment.model.summary(input, num_classes).ok());
+    let shape = pipeline::shape(&experiment.data).inspect_err(|error| tracing::warn!("{}: {error}", experiment.name));
+    let summary = shape.ok().and_then(|(input, num_classes)| experiment.model.summary(input, num_classes).ok());
     summary.map_or_else(|| "–".to_owned(), |summary| plots::thousands(summary.totals().parameters as u64))
 }

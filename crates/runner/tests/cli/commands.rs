@@ -28,6 +28,40 @@ fn a_summary_shows_layers_and_totals() {
 }
 
 #[test]
+fn the_layers_for_a_folder_of_images_are_shown_from_a_look_at_it() {
+    let suite = Suite::new();
+    let file = suite.experiment(
+        "own",
+        "name = \"own\"\n[data]\ndir = \"images\"\nsplit = \"none\"\n[model]\nkind = \"dense\"\nhidden_sizes = [7]\n\
+         [optimizer]\nkind = \"sgd\"\n[training]\nepochs = 1\n",
+    );
+    let here = suite.path().to_str().expect("utf-8").to_owned();
+    let shown = |arguments: &[&str]| {
+        let output = suite.command().args(arguments).output().expect("the binary starts");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = [output.stdout, output.stderr].concat();
+        String::from_utf8(text).expect("utf-8")
+    };
+    let commands = [vec!["summary", &file], vec![&file, "--dry-run"], vec!["list", &here]];
+    for command in &commands {
+        let shown = shown(command);
+        assert!(shown.contains("images: cannot open: "), "{command:?} gives no reason: {shown}");
+    }
+
+    let folder = suite.path().join("images");
+    fs::create_dir(&folder).expect("writable");
+    // Two images of 5 × 3 pixels, of which only the header is there, in the last of four classes.
+    let images = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 3];
+    fs::write(folder.join("train-images-idx3-ubyte"), images).expect("writable");
+    fs::write(folder.join("train-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 2, 0, 3]).expect("writable");
+    let parameters = 15 * 7 + 7 + 7 * 4 + 4;
+    for command in &commands {
+        let shown = shown(command);
+        assert!(shown.contains(&parameters.to_string()) && !shown.contains("cannot"), "{command:?}: {shown}");
+    }
+}
+
+#[test]
 fn every_experiment_is_listed() {
     let suite = Suite::new();
     let shown = stdout(&suite, &["list"]);
