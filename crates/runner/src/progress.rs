@@ -112,7 +112,7 @@ impl Display {
 
     /// Shows how far the computation of features has come.
     pub fn extraction(&self, extraction: Extraction) {
-        let Extraction { part, done, total } = extraction;
+        let Extraction { part, done, total, .. } = extraction;
         let part = match part {
             Part::Train => "training",
             Part::Test => "test",

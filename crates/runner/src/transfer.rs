@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How far the computation of features has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Extraction {
     /// The part that the images are from.
     pub part: Part,
@@ -34,6 +34,9 @@ pub struct Extraction {
     pub done: usize,
     /// Images whose features were not in the cache.
     pub total: usize,
+    /// Wall-clock seconds that those which this process has done took, image preparation included; neither reading nor
+    /// writing the cache.
+    pub seconds: f64,
 }
 
 /// Told after every batch; an error ends the computation, and what was kept stays.

@@ -181,6 +181,8 @@ struct Prepared<'a> {
     files: data::DataFiles,
     base: Option<FrozenBase>,
     data: TrainingData,
+    /// What computing the training images' features took.
+    extraction_seconds: f64,
     model: models::Summary,
     fingerprint: Fingerprint,
 }
@@ -197,14 +199,16 @@ impl<'a> Prepared<'a> {
             .model
             .summary(data.input_shape(), data.dataset.num_classes())
             .map_err(|fault| resolved.invalid(&format!("model.{}", fault.field), &fault.message))?;
+        let mut extraction_seconds = 0.0;
         let data = transfer::training_data(base.as_ref(), data, experiment, &mut |extraction| {
+            extraction_seconds = extraction.seconds;
             display.extraction(extraction);
             Ok(())
         })?;
         let program = program.join().expect("reading a file does not panic")?;
         let features = base.as_ref().map(FrozenBase::record);
         let fingerprint = Fingerprint::take(experiment, &backend, &files, features, program);
-        Ok(Self { experiment, backend, files, base, data, model, fingerprint })
+        Ok(Self { experiment, backend, files, base, data, extraction_seconds, model, fingerprint })
     }
 
     /// What `environment.json` says of a run of the experiment in `source`.
@@ -260,7 +264,7 @@ impl Trip<'_> {
         display: &Display,
         keeper: &mut StatusKeeper<'_>,
     ) -> Result<Summary, Error> {
-        let Prepared { experiment, backend, files, base, data, model, fingerprint } = self.prepared;
+        let Prepared { experiment, backend, files, base, data, model, fingerprint, .. } = self.prepared;
         introduce(display, experiment, backend, data, model);
         let loaders = data.loaders(experiment);
         let mut log = self.run.metrics_log(&departure.metrics)?;
@@ -285,7 +289,9 @@ impl Trip<'_> {
         display.finish();
 
         let test_start = Instant::now();
+        let mut extraction_seconds = 0.0;
         let (test, loader) = transfer::test_data(base.as_ref(), files, experiment, data, &mut |extraction| {
+            extraction_seconds = extraction.seconds;
             display.extraction(extraction);
             saver.stop_if_asked(&trained.state, &log)
         })?;
@@ -316,6 +322,7 @@ impl Trip<'_> {
         let times = outcome::Spent {
             test: test_start.elapsed().as_secs_f64(),
             checkpoints: saver.checkpoint_seconds(),
+            features: base.as_ref().map(|_| self.prepared.extraction_seconds + extraction_seconds),
             total: saver.seconds(),
         };
         outcome.write(self.run, &times)

@@ -133,6 +133,10 @@ pub struct Times {
     /// Writing checkpoints.
     #[serde(default)]
     pub checkpoints: f64,
+    /// Computing what a frozen base makes of training and test images, by the command that came to the end; 0 if all of it
+    /// was in the cache. None for a model without a base, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<f64>,
 }
 
 /// Scores per class and their means.
@@ -203,4 +207,20 @@ pub struct Tile {
     /// Pixels from 0 to 255 in hexadecimal, row by row.
     #[serde(with = "super::files::hex")]
     pub pixels: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_earlier_versions_are_read_and_those_of_no_base_have_no_features() {
+        let early: Times = serde_json::from_str(r#"{"total": 4.0, "train": 3.0, "valid": 0.5, "test": 0.25}"#)
+            .expect("fields that came later are optional");
+        assert_eq!(early, Times { total: 4.0, train: 3.0, valid: 0.5, test: 0.25, checkpoints: 0.0, features: None });
+        let written = |times: &Times| serde_json::to_string(times).expect("numbers");
+        assert!(!written(&early).contains("features"));
+        let cached = Times { features: Some(0.0), ..early };
+        assert_eq!(serde_json::from_str::<Times>(&written(&cached)).expect("what was written can be read"), cached);
+    }
 }

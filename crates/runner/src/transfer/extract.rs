@@ -1,6 +1,6 @@
 //! From images to features, chunk by chunk: from the cache, or through the base and into the cache.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use data::{Dataset, Features, Loader, LoaderConfig, Normalizer, Part};
 use models::{Extractor, InputShape};
@@ -85,7 +85,7 @@ pub(super) fn features(
 
     let missing = positions.keys().filter(|&&chunk| !cache.path(&images.name(chunk)).exists());
     let total = missing.map(|&chunk| images.samples(chunk).len()).sum();
-    let mut progress = Extraction { part: images.part, done: 0, total };
+    let mut progress = Extraction { part: images.part, done: 0, total, seconds: 0.0 };
     let mut tools = Tools::default();
     for (chunk, positions) in positions {
         let samples = images.samples(chunk);
@@ -134,13 +134,16 @@ fn computed(
     let extractor = extractor.get_or_insert_with(|| base.module.clone().extractor(images.shape(), &base.device));
     let len: usize = cache.shape.iter().product();
     let mut rows = Vec::with_capacity(samples.len() * len);
+    let mut since = Instant::now();
     for batch in images.loader(chunk).epoch(0, &base.device) {
         let features = extractor.forward(batch.images);
         assert_eq!(features.len(), batch.labels.len() * len, "the base makes what its plan says");
         rows.extend(features);
         progress.done += batch.labels.len();
         progress.total = progress.total.max(progress.done);
+        progress.seconds += since.elapsed().as_secs_f64();
         observe(*progress)?;
+        since = Instant::now();
     }
     if let Some(at) = rows.iter().position(|value| !value.is_finite()) {
         let path = std::path::PathBuf::from(&base.record.weights);

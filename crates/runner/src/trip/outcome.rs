@@ -32,6 +32,8 @@ pub(super) struct Spent {
     pub(super) total: f64,
     pub(super) test: f64,
     pub(super) checkpoints: f64,
+    /// None for a model without a frozen base.
+    pub(super) features: Option<f64>,
 }
 
 impl Outcome<'_> {
@@ -74,6 +76,7 @@ impl Outcome<'_> {
                 valid: sum(|row| row.valid_seconds),
                 test: spent.test,
                 checkpoints: spent.checkpoints,
+                features: spent.features,
             },
             images_per_second: sum(|row| row.images_per_second * row.train_seconds) / train_seconds,
         }

@@ -134,7 +134,17 @@ fn features_are_computed_once_and_a_damaged_chunk_again() {
     let head = transfer.read("first", "model.safetensors");
     assert!(head.len() < 4 * (512 * 32 + 32 + 32 * 10 + 10) + 2000, "only the head is kept: {} bytes", head.len());
 
+    let feature_seconds = |run: &str| {
+        let summary: serde_json::Value =
+            serde_json::from_slice(&transfer.read(run, "summary.json")).expect("an object");
+        let seconds = |name: &str| summary["seconds"][name].as_f64().unwrap_or_else(|| panic!("no {name}: {summary}"));
+        assert!(seconds("features") <= seconds("total"), "{summary}");
+        seconds("features")
+    };
+    assert!(feature_seconds("first") > 0.0);
+
     let second = transfer.run("second", &[]);
+    assert!(feature_seconds("second").abs() < f64::EPSILON, "all of them were in the cache");
     assert!(!second.contains("features of"), "{second}");
     assert!(transfer.read("second", "model.safetensors") == head);
 
@@ -145,6 +155,7 @@ fn features_are_computed_once_and_a_damaged_chunk_again() {
     fs::remove_file(&chunks[1]).expect("there");
     let third = transfer.run("third", &[]);
     assert!(third.contains("wrong checksum") && third.contains("computed again"), "{third}");
+    assert!(feature_seconds("third") > 0.0);
     assert!(transfer.read("third", "model.safetensors") == head);
     assert_eq!(transfer.chunks(), chunks);
 }
