@@ -48,7 +48,7 @@ pub use self::{
     overrides::Overrides,
     phase::{Augmentation, Phase},
     pretrained::PretrainedWeights,
-    reported::{Reported, Seconds},
+    reported::{EpochScores, Reported, Seconds},
     resolved::{Origins, Resolved},
     schedule::{AfterWarmup, Cosine, OneCycle, Schedule, Step, Warmup},
     sweep::{Bound, Direction, Domain, Parameters, Range, Scale, Sweep, SweepKind},

@@ -38,6 +38,9 @@ pub struct Reported {
     /// Loss on the validation part, after the last epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_loss: Option<f64>,
+    /// What the first epoch of the last phase came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_epoch: Option<EpochScores>,
     /// Parameters of the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<usize>,
@@ -58,6 +61,39 @@ pub struct Reported {
     pub mended_by: Option<String>,
 }
 
+/// What one epoch came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochScores {
+    /// Accuracy on the training part, in [0, 1].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_accuracy: Option<f64>,
+    /// Loss on the training part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_loss: Option<f64>,
+    /// Accuracy on the validation part, in [0, 1].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_accuracy: Option<f64>,
+    /// Loss on the validation part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_loss: Option<f64>,
+}
+
+impl EpochScores {
+    fn check(&self, table: &str, checks: &mut Checks) {
+        for (key, accuracy) in [("train_accuracy", self.train_accuracy), ("valid_accuracy", self.valid_accuracy)] {
+            if let Some(accuracy) = accuracy {
+                checks.within(&format!("{table}.{key}"), accuracy, 0.0..=1.0);
+            }
+        }
+        for (key, loss) in [("train_loss", self.train_loss), ("valid_loss", self.valid_loss)] {
+            if let Some(loss) = loss {
+                checks.within(&format!("{table}.{key}"), loss, 0.0..);
+            }
+        }
+    }
+}
+
 /// A time or a range of times. TOML `30` or `[30, 45]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seconds {
@@ -68,6 +104,13 @@ pub struct Seconds {
 }
 
 impl Reported {
+    /// What the last epoch came to.
+    #[must_use]
+    pub fn last_epoch(&self) -> EpochScores {
+        let Self { train_accuracy, train_loss, valid_accuracy, valid_loss, .. } = *self;
+        EpochScores { train_accuracy, train_loss, valid_accuracy, valid_loss }
+    }
+
     pub(super) fn check(&self, checks: &mut Checks) {
         let lines = [
             ("source", Some(&self.source)),
@@ -82,17 +125,15 @@ impl Reported {
                 checks.fail(format!("reported.{key}"), "must be one line that says something");
             }
         }
-        let accuracies = [
-            ("test_accuracy", self.test_accuracy),
-            ("train_accuracy", self.train_accuracy),
-            ("valid_accuracy", self.valid_accuracy),
-        ];
-        for (key, accuracy) in accuracies.into_iter().filter_map(|(key, value)| Some((key, value?))) {
-            checks.within(&format!("reported.{key}"), accuracy, 0.0..=1.0);
+        if let Some(accuracy) = self.test_accuracy {
+            checks.within("reported.test_accuracy", accuracy, 0.0..=1.0);
         }
-        let losses = [("test_loss", self.test_loss), ("train_loss", self.train_loss), ("valid_loss", self.valid_loss)];
-        for (key, loss) in losses.into_iter().filter_map(|(key, value)| Some((key, value?))) {
-            checks.within(&format!("reported.{key}"), loss, 0.0..);
+        if let Some(loss) = self.test_loss {
+            checks.within("reported.test_loss", loss, 0.0..);
+        }
+        self.last_epoch().check("reported", checks);
+        if let Some(first) = &self.first_epoch {
+            first.check("reported.first_epoch", checks);
         }
         if let Some(parameters) = self.parameters {
             checks.within("reported.parameters", parameters, 1..);

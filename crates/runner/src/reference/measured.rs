@@ -43,6 +43,11 @@ impl KeptRun {
         self.rows.last()
     }
 
+    /// The first epoch of the last phase.
+    pub(super) fn first_epoch(&self) -> Option<&EpochRow> {
+        first_of_last_phase(&self.rows)
+    }
+
     /// What its experiment asks to run its blocks; by the name of its folder where that cannot be read.
     fn kernels(&self) -> Kernels {
         let named = if self.name.contains(COMPOSED) { Kernels::Composed } else { Kernels::Fused };
@@ -198,6 +203,10 @@ pub(super) fn seconds_per_epoch(runs: &[&KeptRun]) -> Option<Spread> {
     Spread::of(runs.iter().map(|run| run.epoch_seconds))
 }
 
+fn first_of_last_phase(rows: &[EpochRow]) -> Option<&EpochRow> {
+    rows.chunk_by(|one, next| one.phase == next.phase).last()?.first()
+}
+
 /// The median over epochs, so that a machine which slept or was busy for a while counts for nothing; the mean where rows
 /// are not epochs.
 fn epoch_seconds(rows: &[EpochRow], whole: &Times, epochs: usize) -> f64 {
@@ -225,6 +234,20 @@ mod tests {
             train_error: None,
         };
         (1..).zip(seconds).map(row).collect()
+    }
+
+    #[test]
+    fn the_first_epoch_is_that_of_the_last_phase() {
+        let phases = |rows: &mut [EpochRow]| {
+            for (row, phase) in rows.iter_mut().zip(["plain", "plain", "augmented", "augmented"]) {
+                phase.clone_into(&mut row.phase);
+            }
+        };
+        let mut two = rows(&[1.0; 4]);
+        phases(&mut two);
+        for (rows, expected) in [(two, Some(3)), (rows(&[1.0; 3]), Some(1)), (rows(&[]), None)] {
+            assert_eq!(first_of_last_phase(&rows).map(|row| row.epoch), expected);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    experiment::{Reported, Seconds},
+    experiment::{EpochScores, Reported, Seconds},
     metrics::{EpochRow, Spread},
     sweep::ranking::shown,
 };
@@ -91,7 +91,8 @@ fn section(source: Option<&str>, group: &[&Listed], all: &[&Listed], references:
         rows.add(result_row(it, all, references));
     }
     let mut text = rows.under(&format!("## {title}"));
-    text += &epochs(group, references);
+    text += &epochs(&FIRST_EPOCH, group, references);
+    text += &epochs(&LAST_EPOCH, group, references);
     text += &errors(group, references);
     text += &searches(group, references);
     text += &remarks(group, references);
@@ -124,8 +125,27 @@ fn result_row(listed: &Listed, all: &[&Listed], references: &References) -> Vec<
     ]
 }
 
-/// Training and validation in the last epoch, where the source reports any.
-fn epochs(group: &[&Listed], references: &References) -> String {
+/// An epoch of which a source reports something.
+struct Moment {
+    introduction: &'static str,
+    reported: fn(&Reported) -> EpochScores,
+    measured: fn(&KeptRun) -> Option<&EpochRow>,
+}
+
+const FIRST_EPOCH: Moment = Moment {
+    introduction: "In the first epoch, of two phases that of the second:",
+    reported: |reported| reported.first_epoch.unwrap_or_default(),
+    measured: KeptRun::first_epoch,
+};
+
+const LAST_EPOCH: Moment = Moment {
+    introduction: "In the last epoch; training is the mean over the epoch's steps, dropout on:",
+    reported: Reported::last_epoch,
+    measured: KeptRun::last_epoch,
+};
+
+/// Training and validation in an epoch, where the source reports any.
+fn epochs(moment: &Moment, group: &[&Listed], references: &References) -> String {
     let mut rows = Rows::new(&[
         "experiment",
         "training reported",
@@ -138,23 +158,24 @@ fn epochs(group: &[&Listed], references: &References) -> String {
         "measured",
     ]);
     for it in group {
-        let Some(reported) = &it.reported else { continue };
+        let Some(reported) = it.reported.as_ref().map(moment.reported) else { continue };
         // A sweep's validation is that of its folds, which has a table of its own.
         let valid = reported.valid_accuracy.filter(|_| !is_sweep(it));
-        let all = [reported.train_accuracy, valid, reported.train_loss, reported.valid_loss];
-        if all.iter().all(Option::is_none) {
+        let reported = EpochScores { valid_accuracy: valid, ..reported };
+        if reported == EpochScores::default() {
             continue;
         }
         let runs = references.of(&it.name);
-        let last =
-            |field: fn(&EpochRow) -> Option<f64>| Spread::of(runs.iter().filter_map(|run| field(run.last_epoch()?)));
-        let share = |field| last(field).map_or_else(dash, |it| percents(&it));
-        let loss = |field| last(field).map_or_else(dash, |it| it.to_string());
+        let measured = |field: fn(&EpochRow) -> Option<f64>| {
+            Spread::of(runs.iter().filter_map(|run| field((moment.measured)(run)?)))
+        };
+        let share = |field| measured(field).map_or_else(dash, |it| percents(&it));
+        let loss = |field| measured(field).map_or_else(dash, |it| it.to_string());
         rows.add(vec![
             it.name.clone(),
             reported.train_accuracy.map_or_else(dash, percent),
             share(|row| Some(row.train_accuracy)),
-            valid.map_or_else(dash, percent),
+            reported.valid_accuracy.map_or_else(dash, percent),
             share(|row| row.valid_accuracy),
             reported.train_loss.map_or_else(dash, number),
             loss(|row| Some(row.train_loss)),
@@ -162,7 +183,7 @@ fn epochs(group: &[&Listed], references: &References) -> String {
             loss(|row| row.valid_loss),
         ]);
     }
-    rows.under("In the last epoch; training is the mean over the epoch's steps, dropout on:")
+    rows.under(moment.introduction)
 }
 
 /// Epochs at the end over which a saw-tooth is summed up.

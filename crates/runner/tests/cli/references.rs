@@ -17,7 +17,7 @@ fn experiments(suite: &Suite) -> String {
         fs::write(folder.join(format!("{name}.toml")), text).expect("writable");
     };
     let reported = "[reported]\nsource = \"A4\"\ndata = \"today's files\"\ntest_accuracy = 0.87\ntest_loss = 0.5\n\
-                    parameters = 7000\nseconds_per_epoch = [30, 45]\nhardware = \"a | machine\"\n";
+                    parameters = 7000\nseconds_per_epoch = [30, 45]\nfirst_epoch = { train_loss = 1.5 }\nhardware = \"a | machine\"\n";
     experiment("tiny", &format!("{reported}as_published = true\n"));
     experiment("tiny_corrected", &format!("{reported}note = \"mended\"\n"));
     experiment("own", "");
@@ -105,6 +105,7 @@ fn kept_runs_fill_the_table_and_any_change_is_noticed() {
 
     let (code, text) = table(&suite, &folder, &[]);
     assert_eq!(code, 0, "{text}");
+    let [accuracy, loss] = first_epochs(&suite, ["tiny-s0", "tiny-s1"]);
     for part in [
         "## A4: ",
         "| [tiny](../experiments/tiny.toml) | as published | 87 | ",
@@ -113,6 +114,8 @@ fn kept_runs_fill_the_table_and_any_change_is_noticed() {
         "(reported 7,000)",
         "30–45",
         "- Machine then: a | machine",
+        "\nIn the first epoch, of two phases that of the second:\n\n| experiment |",
+        &format!("| tiny | – | {accuracy} | – | – | 1.5 | {loss} | – | – |"),
         "tiny_corrected: mended",
         "[own](../experiments/own.toml)",
         "no reference run",
@@ -167,6 +170,22 @@ fn a_composed_run_is_told_by_its_name(suite: &Suite, folder: &str) {
     assert_eq!(runs_of_tiny(&table(suite, folder, &[]).1).as_deref(), Some("2"));
     fs::write(&config, readable).expect("writable");
     assert_eq!(table(suite, folder, &[]).0, 0);
+}
+
+/// Training accuracy in percent and training loss in the first epoch of two kept runs, as the table shows them.
+fn first_epochs(suite: &Suite, runs: [&str; 2]) -> [String; 2] {
+    let row = |run: &str| -> serde_json::Value {
+        let path = suite.results().join("reference").join(run).join("metrics.jsonl");
+        let text = fs::read_to_string(path).expect("readable");
+        serde_json::from_str(text.lines().next().expect("a row")).expect("an object")
+    };
+    let rows = runs.map(row);
+    let shown = |key: &str, scale: f64, digits: usize| {
+        let [one, other] = rows.each_ref().map(|row| scale * row[key].as_f64().expect("a number"));
+        let sd = (one - other).abs() / 2.0_f64.sqrt();
+        format!("{:.digits$} ± {sd:.digits$}", f64::midpoint(one, other))
+    };
+    [shown("train_accuracy", 100.0, 2), shown("train_loss", 1.0, 4)]
 }
 
 /// The second line of an experiment file.

@@ -125,6 +125,11 @@ fn reports_are_read_strictly() {
         "a.toml:22:21: reported.seconds_per_epoch: invalid length 1, expected a num",
     );
     check_report("seconds_per_epoch = \"long\"", "a.toml:22:21: reported.seconds_per_epoch: invalid type: string");
+    check_report(
+        "first_epoch = { train_accuracy = 1.5 }",
+        "a.toml:22:34: reported.first_epoch.train_accuracy: must be at least 0.0 and at most 1.0",
+    );
+    check_report("first_epoch = { loss = 1.0 }", "a.toml:22:17: unknown key `loss` in [reported.first_epoch]");
     check_report("parameters = 0", "a.toml:22:14: reported.parameters: must be at least 1, found 0");
     let without_source = format!("{VALID}\n[reported]\ndata = \"old files\"\n");
     check(&[("a.toml", &without_source)], &[], "a.toml:19:1: missing key `source` in [reported]");
