@@ -266,7 +266,7 @@ pub trait FusedBackend: Backend {
     ) -> FloatTensor<Self>;
 
     /// See [`conv_norm_block`].
-    #[expect(clippy::too_many_arguments, reason = "tensors go to a backend one by one")]
+    #[allow(clippy::too_many_arguments, reason = "tensors go one by one; the macro copies this to where it is none")]
     fn fused_conv_norm(
         images: FloatTensor<Self>,
         weight: FloatTensor<Self>,

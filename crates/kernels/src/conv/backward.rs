@@ -248,9 +248,9 @@ impl Task<'_> {
                 packed
             }
             OutputGradient::Made(make) => {
-                let made = room.floats(images * len);
-                make(first, made);
-                made
+                let gradients = room.floats(images * len);
+                make(first, gradients);
+                gradients
             }
         }
     }

@@ -215,8 +215,8 @@ impl Images<'_> {
                         let gradient = s.select(here, gradient, s.splat(0.0));
                         // SAFETY: as above.
                         unsafe {
-                            visitor.visit(s, k, (image * pixels + at[part]) * channels + channel, left, gradient)
-                        };
+                            visitor.visit(s, k, (image * pixels + at[part]) * channels + channel, left, gradient);
+                        }
                     }
                 }
             }

@@ -1,10 +1,10 @@
 //! Tables over experiments of all sources: siblings, peers, kernels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     listed::Listed,
-    measured::{self, References},
+    measured::{self, KeptRun, References},
     peers::Peer,
     settings, siblings,
     table::{is_sweep, summaries},
@@ -100,8 +100,7 @@ pub(super) fn kernels(listed: &[&Listed], references: &References) -> String {
         fused.retain(|run| composed.iter().any(|other| other.summary.backend == run.summary.backend));
         let Some((own, other)) = measured::accuracy(&fused).zip(measured::accuracy(&composed)) else { continue };
         let error = own.standard_error().zip(other.standard_error()).map(|(own, other)| own.hypot(other));
-        let [own_seconds, other_seconds] = [&fused, &composed]
-            .map(|runs| measured::seconds_per_epoch(runs).map_or_else(dash, |it| format!("{:.1}", it.mean)));
+        let [own_seconds, other_seconds] = [&fused, &composed].map(|runs| seconds(runs));
         rows.add(vec![
             it.name.clone(),
             percents(&own) + settings::mark(it, &fused),
@@ -116,6 +115,18 @@ pub(super) fn kernels(listed: &[&Listed], references: &References) -> String {
         ]);
     }
     rows.under(KERNELS)
+}
+
+/// Seconds per epoch, with the number of threads, which may be another for every run.
+fn seconds(runs: &[&KeptRun]) -> String {
+    let Some(seconds) = measured::seconds_per_epoch(runs) else { return dash() };
+    let threads: BTreeSet<usize> = runs.iter().filter_map(|run| Some(run.machine.as_ref()?.threads)).collect();
+    let threads: Vec<String> = threads.iter().map(ToString::to_string).collect();
+    let unit = if threads == ["1"] { "thread" } else { "threads" };
+    if threads.is_empty() {
+        return format!("{:.1}", seconds.mean);
+    }
+    format!("{:.1} ({} {unit})", seconds.mean, threads.join(" or "))
 }
 
 fn validation(listed: &Listed, references: &References) -> Option<Spread> {

@@ -122,7 +122,7 @@ fn kept_runs_fill_the_table_and_any_change_is_noticed() {
         "## What the mistakes cost",
         "tiny → tiny_corrected",
         "## What the kernels change",
-        "[s0](reference/tiny-composed-s0/summary.json) [s1](reference/tiny-composed-s1/summary.json) |",
+        ") | [s0](reference/tiny-composed-s0/summary.json) [s1](reference/tiny-composed-s1/summary.json) |",
     ] {
         assert!(text.contains(part), "{part:?} is missing: {text}");
     }
