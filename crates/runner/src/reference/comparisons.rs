@@ -15,8 +15,9 @@ use crate::{experiment::Select, metrics::Spread};
 const KERNELS: &str = "\
 ## What the kernels change
 
-The same experiments by the suite's own kernels (*fused*) and by Burn's operations (`training.kernels = \"composed\"`),
-which draw other dropout and add in another order. The standard error is that of the difference of the means.";
+The same experiments with the same seeds by the suite's own kernels (*fused*) and by Burn's operations
+(`training.kernels = \"composed\"`), which draw other dropout and add in another order. The standard error is that of the
+difference of the means.";
 
 const KERAS: &str = "\
 ## What Keras reaches on the same files
@@ -96,8 +97,10 @@ pub(super) fn kernels(listed: &[&Listed], references: &References) -> String {
     ]);
     for it in listed {
         let [mut fused, composed] = [references.of(&it.name), references.composed(&it.name)];
-        // Where the kernels cover nothing, there is nothing to compare.
-        fused.retain(|run| composed.iter().any(|other| other.summary.backend == run.summary.backend));
+        // The same seeds, which begin with the same weights and see the same batches; and where the kernels cover nothing,
+        // there is nothing to compare.
+        let key = |run: &KeptRun| (run.summary.backend.clone(), run.summary.seed);
+        fused.retain(|run| composed.iter().any(|other| key(other) == key(run)));
         let Some((own, other)) = measured::accuracy(&fused).zip(measured::accuracy(&composed)) else { continue };
         let error = own.standard_error().zip(other.standard_error()).map(|(own, other)| own.hypot(other));
         let [own_seconds, other_seconds] = [&fused, &composed].map(|runs| seconds(runs));
