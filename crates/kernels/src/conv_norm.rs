@@ -8,7 +8,7 @@ use crate::conv::{self, ConvBlock, Layout, OutputGradient, Pool};
 use crate::dropout::Dropout;
 use crate::norm::{NormBlock, Statistics, Sums};
 use crate::workspace::Workspace;
-use crate::{Activation, Isa};
+use crate::{Activation, Isa, check_len};
 
 /// A convolution without pooling or dropout, rectified or not, channels last, and what follows it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +67,7 @@ impl ConvNorm {
         let Backward { input, weight, convolved, statistics, gamma, codes, dropout, grad_output, .. } = slices;
         let Backward { grad_input, grad_weight, grad_bias, grad_gamma, grad_beta, .. } = slices;
         self.check();
+        check_len("convolved", convolved.len(), input.len() / self.conv.input_len() * self.conv.output_len());
         let gradients = grad_output;
         let sums = Sums { input: convolved, statistics, gamma, codes, dropout, gradients, grad_gamma, grad_beta };
         let mut between = self.norm.input_gradient(isa, sums, &mut workspace.partials);

@@ -1,7 +1,7 @@
 //! Fused forward and backward passes on the CPU for the blocks that image classifiers are built of.
 //!
-//! Everything here is a function over slices of f32: a [convolution block](conv), a
-//! [dense block](dense), a [normalisation block](norm), [two of these as one](conv_norm), the [loss](loss) and the [update](optim) of the
+//! Everything here is a function over slices of f32: a [convolution block](conv), a [dense block](dense), a
+//! [normalisation block](norm), [two of these as one](conv_norm), the [loss](loss) and the [update](optim) of the
 //! parameters. The crate knows no network by name, holds no parameters and opens no file. What makes operations on
 //! Burn's tensors of them is `burn_ext`, behind the feature `burn`, which is on unless told otherwise.
 //!
