@@ -123,6 +123,56 @@ fn without_momentum_there_is_no_velocity() {
     }
 }
 
+/// Whether all numbers have the digits that others have, or are zero.
+fn are_settled(numbers: &[f32]) -> bool {
+    numbers.iter().all(|number| number.is_normal() || *number == 0.0)
+}
+
+#[test]
+fn what_an_optimizer_remembers_of_gradients_that_have_stopped_comes_to_rest() {
+    // Longer than it takes from 1 to the smallest numbers at these decays.
+    const STEPS: u64 = 1500;
+    let len = 40;
+    let gradients = |step, seed| match step {
+        0..=3 => draw(len, seed),
+        // So small that their squares are no numbers with all digits.
+        4..=6 => draw(len, seed).iter().map(|gradient| gradient * 1e-20).collect(),
+        _ => vec![0.0; len],
+    };
+    for isa in Isa::available() {
+        let adam = Adam { beta_1: 0.9, beta_2: 0.9, epsilon: 1e-7, weight_decay: 0.0, decay: Decay::Gradient };
+        let (mut parameters, mut m, mut v) = (draw(len, 1), vec![0.0; len], vec![0.0; len]);
+        for step in 1..=STEPS {
+            adam.update(isa, 1e-2, step, &mut parameters, &gradients(step, step), &mut m, &mut v);
+            assert!(are_settled(&m) && are_settled(&v), "{isa:?}, step {step}: {m:?} {v:?}");
+        }
+        assert!(m.iter().chain(&v).all(|&moment| moment == 0.0), "{isa:?}: {m:?} {v:?}");
+    }
+    for kind in [Momentum::Plain, Momentum::Nesterov] {
+        let sgd = Sgd { momentum: 0.9, kind, weight_decay: 0.0 };
+        let (mut parameters, mut velocity) = (draw(len, 1), vec![0.0; len]);
+        for step in 1..=STEPS {
+            sgd.update(1e-2, &mut parameters, &gradients(step, step), Some(&mut velocity));
+            assert!(are_settled(&velocity), "{kind:?}, step {step}: {velocity:?}");
+        }
+        assert!(velocity.iter().all(|&velocity| velocity == 0.0), "{kind:?}: {velocity:?}");
+    }
+}
+
+#[test]
+fn a_gradient_that_is_not_a_number_shows_in_all_that_an_optimizer_has() {
+    for isa in Isa::available() {
+        let adam = Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, weight_decay: 0.0, decay: Decay::Gradient };
+        let (mut parameters, mut m, mut v) = ([1.0], [0.0], [0.0]);
+        adam.update(isa, 1e-2, 1, &mut parameters, &[f32::NAN], &mut m, &mut v);
+        assert!(parameters[0].is_nan() && m[0].is_nan() && v[0].is_nan(), "{isa:?}: {parameters:?} {m:?} {v:?}");
+    }
+    let (mut parameters, mut velocity) = ([1.0], [0.0]);
+    let sgd = Sgd { momentum: 0.5, kind: Momentum::Plain, weight_decay: 0.0 };
+    sgd.update(0.25, &mut parameters, &[f32::NAN], Some(&mut velocity));
+    assert!(parameters[0].is_nan() && velocity[0].is_nan(), "{parameters:?} {velocity:?}");
+}
+
 /// Share of 64,000 elements that are kept.
 fn share(dropout: &Dropout) -> f64 {
     let kept = (0..64).flat_map(|sample| (0..1000).map(move |element| (sample, element)));
