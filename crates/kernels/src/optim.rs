@@ -14,7 +14,7 @@ const TASKS_AT_LEAST: usize = 8;
 
 /// A moment or velocity that is nearer to zero is zero. Of a parameter whose gradient has stopped, as that of a ReLU that
 /// is never passed, it would else end among the smallest numbers there are, for good: these have fewer digits than
-/// others, and many processors take a hundred times as long for them. No parameter moves by so little.
+/// others, and many processors take far longer for them. No parameter moves by so little.
 const SETTLED: f32 = 1e-36;
 /// A gradient that is nearer to zero has no square among the numbers with all digits.
 const NO_SQUARE: f32 = 1e-17;
