@@ -60,5 +60,5 @@ fn pack_panels(matrix: &[f32], len: usize, columns: usize, panels: &mut [f32], a
     });
 }
 
-/// Rows of a result that one task computes: a multiple of every tile's.
-const TASK_ROWS: usize = 48;
+/// Rows of a result that are worth packing the right matrix for, or waking another thread.
+const MANY_ROWS: usize = 48;

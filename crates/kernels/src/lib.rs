@@ -26,6 +26,7 @@ pub mod norm;
 pub mod optim;
 #[cfg(feature = "burn")]
 pub mod profile;
+mod shared;
 mod simd;
 mod tile;
 mod transpose;

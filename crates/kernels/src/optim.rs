@@ -7,10 +7,10 @@ use crate::isa::{self, Isa, Kernel};
 use crate::simd::Simd;
 
 /// Parameters that one task updates. A parameter depends on no other, so that the split is free.
-const TASK_LEN: usize = 1 << 14;
+const TASK_LEN: usize = 1 << 13;
 
 /// Tasks that one thread takes at least: fewer are over before another thread has woken up.
-const TASKS_AT_LEAST: usize = 8;
+const TASKS_AT_LEAST: usize = 4;
 
 /// A moment or velocity that is nearer to zero is zero. Of a parameter whose gradient has stopped, as that of a ReLU that
 /// is never passed, it would else end among the smallest numbers there are, for good: these have fewer digits than

@@ -163,6 +163,48 @@ pub(crate) trait Simd: Copy + Send + Sync {
         }
     }
 
+    /// Asks for the cache line of an address, which need not be one.
+    #[inline(always)]
+    fn prefetch(self, _at: *const f32) {}
+
+    /// Computes a tile of a product of matrices, of six rows and four vectors, if there are better instructions for it
+    /// than the compiler's: row `p`, vector `q` of the result is, or gains if it adds, `Σ left[p · row_step + i] · b[i][q]`
+    /// over `i` in `0..terms`, where `b[i]` is two vectors at `right + i · right_step`, and two more `panel_step` after
+    /// them. Where this says `false`, nothing was done.
+    ///
+    /// # Safety
+    ///
+    /// All of those addresses must be readable, and the result writable, in rows of `result_step` numbers.
+    #[inline(always)]
+    unsafe fn multiply_apart(
+        self,
+        _terms: usize,
+        (_left, _row_step): (*const f32, usize),
+        (_right, _right_step, _panel_step): (*const f32, usize, usize),
+        (_result, _result_step): (*mut f32, usize),
+        _adds: bool,
+    ) -> bool {
+        false
+    }
+
+    /// The same for a tile of `P` rows that lie next to each other, and `Q` vectors: row `p`, vector `q` is or gains
+    /// `Σ left[p + i · left_step] · right[i · right_step + q · LANES ..]`.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(always)]
+    unsafe fn multiply_adjacent<const P: usize, const Q: usize>(
+        self,
+        _terms: usize,
+        (_left, _left_step): (*const f32, usize),
+        (_right, _right_step): (*const f32, usize),
+        (_result, _result_step): (*mut f32, usize),
+        _adds: bool,
+    ) -> bool {
+        false
+    }
+
     /// Transposes a square of 8×8 numbers between rows of `from_step` and of `to_step` numbers.
     ///
     /// # Safety

@@ -144,6 +144,65 @@ pub(crate) enum Start {
     Result,
 }
 
+/// The right matrix of a product, in panels of so many columns: one or two vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct Panels {
+    pub(crate) first: *const f32,
+    /// Numbers from one panel to the next, and from one row to the next.
+    pub(crate) panel_step: usize,
+    pub(crate) row_step: usize,
+    pub(crate) columns: usize,
+}
+
+/// A product: `result[r][c] (+)= Σ left[r · row_step + i · term_step] · right[i][c]` over `i` in `0..terms`. Panels are
+/// read as a whole; of the last one not all columns need be written.
+///
+/// # Safety
+///
+/// All of those addresses must be readable, and the result writable; whole panels of it, if the sums start from it.
+#[inline(always)]
+pub(crate) unsafe fn multiply<S: Simd>(
+    s: S,
+    (rows, terms): (usize, usize),
+    left: (*const f32, usize, usize),
+    right: Panels,
+    (result, result_step, columns): (*mut f32, usize, usize),
+    start: Start,
+) {
+    const ROWS: usize = 6;
+    let (first, row_step, term_step) = left;
+    let Panels { panel_step, row_step: right_step, columns: panel, .. } = right;
+    let mut pairs = if term_step == 1 && panel == 2 * S::LANES { columns / (2 * panel) } else { 0 };
+    let done = rows / ROWS * ROWS;
+    'pairs: for pair in 0..pairs {
+        for row in (0..done).step_by(ROWS) {
+            let left = (first.wrapping_add(row * row_step), row_step);
+            let right = (right.first.wrapping_add(2 * pair * panel_step), right_step, panel_step);
+            let result = (result.wrapping_add(row * result_step + 2 * pair * panel), result_step);
+            // SAFETY: the caller promises the addresses.
+            if !unsafe { s.multiply_apart(terms, left, right, result, start == Start::Result) } {
+                pairs = 0;
+                break 'pairs;
+            }
+        }
+    }
+    for (index, column) in (0..columns).step_by(panel).enumerate() {
+        let done = if index < 2 * pairs { done } else { 0 };
+        let left = (first.wrapping_add(done * row_step), row_step, term_step);
+        let right = (right.first.wrapping_add(index * panel_step), right_step);
+        let own = panel.min(columns - column);
+        let result = (result.wrapping_add(done * result_step + column), result_step, own);
+        // SAFETY: as above.
+        unsafe {
+            if panel == S::LANES {
+                multiply_panel::<S, 1>(s, (rows - done, terms), left, right, result, start);
+            } else {
+                multiply_panel::<S, 2>(s, (rows - done, terms), left, right, result, start);
+            }
+        }
+    }
+}
+
 /// One block of `Q` vectors of columns of a product: `result[r][c] (+)= Σ left[r · row_step + i · term_step] ·
 /// right[i · right_step + c]` over `i` in `0..terms`. The first `columns` are written.
 ///
@@ -151,7 +210,7 @@ pub(crate) enum Start {
 ///
 /// All of those addresses must be readable, and the result writable; whole vectors of it, if the sums start from it.
 #[inline(always)]
-pub(crate) unsafe fn multiply<S: Simd, const Q: usize>(
+unsafe fn multiply_panel<S: Simd, const Q: usize>(
     s: S,
     (rows, terms): (usize, usize),
     (left, row_step, term_step): (*const f32, usize, usize),
@@ -177,8 +236,14 @@ unsafe fn multiply_rows<S: Simd, const P: usize, const Q: usize>(
     (result, result_step, columns): (*mut f32, usize, usize),
     start: Start,
 ) -> usize {
-    // SAFETY: the caller promises `P` rows.
+    // SAFETY: the caller promises `P` rows, whole ones in the first case.
     unsafe {
+        if row_step == 1 && columns == Q * S::LANES {
+            let (left, result) = ((left, term_step), (result, result_step));
+            if s.multiply_adjacent::<P, Q>(terms, left, right, result, start == Start::Result) {
+                return P;
+            }
+        }
         let mut sums = match start {
             Start::Zero => [[s.splat(0.0); Q]; P],
             Start::Result => load::<S, P, Q>(s, result, result_step),

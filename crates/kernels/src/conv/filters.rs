@@ -9,6 +9,8 @@
     reason = "rows and vectors of a filter are counted alike in registers and in memory"
 )]
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
@@ -16,6 +18,7 @@ use super::minimal::{self, AXIS, Filter, FilterBack, POINTS};
 use super::points::load_points;
 use super::{SIDE, TAPS};
 use crate::isa::{self, Isa, Kernel};
+use crate::shared::Shared;
 use crate::simd::{MAX_LANES, Simd};
 
 /// Orders the points of weights as `[point][blocks of out channels][in channel][out channel]`, zeros where
@@ -29,8 +32,8 @@ pub(super) fn pack_weights(geometry: &Geometry, isa: Isa, weight: &[f32], packed
             columns: (outputs, inputs * TAPS),
             rows: (inputs, TAPS),
             panel: (geometry.columns, geometry.channels),
-            packed,
         },
+        packed,
     );
 }
 
@@ -45,19 +48,29 @@ pub(super) fn pack_filters(geometry: &Geometry, isa: Isa, weight: &[f32], packed
             columns: (inputs, TAPS),
             rows: (outputs, inputs * TAPS),
             panel: (geometry.grad_columns(), outputs),
-            packed,
         },
+        packed,
     );
 }
 
-fn pack(isa: Isa, task: Pack<'_>) {
-    if !task.columns.0.is_multiple_of(task.panel.0) || task.rows.0 < task.panel.1 {
-        task.packed.fill(0.0);
+fn pack(isa: Isa, task: Pack<'_>, packed: &mut [f32]) {
+    /// Rows of a task.
+    const ROWS: usize = 16;
+    let ((columns, _), (rows, _)) = (task.columns, task.rows);
+    if !columns.is_multiple_of(task.panel.0) || rows < task.panel.1 {
+        packed.fill(0.0);
     }
-    isa::run(isa, task);
+    let packed = Shared::new(packed);
+    let blocks = rows.div_ceil(ROWS);
+    (0..columns.div_ceil(isa.lanes()) * blocks).into_par_iter().with_min_len(2).for_each(|index| {
+        let (first_column, first_row) = (index / blocks * isa.lanes(), index % blocks * ROWS);
+        let rows = first_row..rows.min(first_row + ROWS);
+        isa::run(isa, Block { task, first_column, rows, packed });
+    });
 }
 
 /// Weights on their way to `[point][panel][row][column]`.
+#[derive(Clone, Copy)]
 struct Pack<'a> {
     weight: &'a [f32],
     /// How many columns there are, and numbers from the weights of one to those of the next.
@@ -65,42 +78,50 @@ struct Pack<'a> {
     rows: (usize, usize),
     /// Columns and rows of a panel.
     panel: (usize, usize),
-    packed: &'a mut [f32],
 }
 
-impl Kernel for Pack<'_> {
+/// A vector of columns of some rows.
+struct Block<'a> {
+    task: Pack<'a>,
+    first_column: usize,
+    rows: Range<usize>,
+    /// Every block writes its own columns and rows.
+    packed: Shared<'a>,
+}
+
+impl Kernel for Block<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { weight, columns: (columns, column_step), rows: (rows, row_step), panel, packed } = self;
+        let Self { task, first_column: first, rows: own_rows, packed } = self;
+        let Pack { weight, columns: (columns, column_step), rows: (rows, row_step), panel } = task;
         // The addresses below follow from these lengths.
         assert!(weight.len() == columns * rows * TAPS && rows <= panel.1 && panel.0.is_multiple_of(S::LANES));
+        assert!(first < columns && first.is_multiple_of(S::LANES) && own_rows.end <= rows);
         let point_step = packed.len() / POINTS;
         assert!(point_step >= columns.next_multiple_of(panel.0) * panel.1);
-        for first in (0..columns).step_by(S::LANES) {
-            let lanes = S::LANES.min(columns - first);
-            for row in 0..rows {
-                let mut gathered = [[0.0; MAX_LANES]; TAPS];
-                for lane in 0..lanes {
-                    let filter = &weight[(first + lane) * column_step + row * row_step..][..TAPS];
-                    for tap in 0..TAPS {
-                        gathered[tap][lane] = filter[tap];
+        let lanes = S::LANES.min(columns - first);
+        for row in own_rows {
+            let mut gathered = [[0.0; MAX_LANES]; TAPS];
+            for lane in 0..lanes {
+                let filter = &weight[(first + lane) * column_step + row * row_step..][..TAPS];
+                for tap in 0..TAPS {
+                    gathered[tap][lane] = filter[tap];
+                }
+            }
+            let at = (first / panel.0 * panel.1 + row) * panel.0 + first % panel.0;
+            // SAFETY: every point has room for whole panels.
+            unsafe {
+                let to = packed.as_mut_ptr().add(at);
+                let mut taps = [[s.splat(0.0); SIDE]; SIDE];
+                for row in 0..SIDE {
+                    for column in 0..SIDE {
+                        taps[row][column] = s.load(gathered[row * SIDE + column].as_ptr());
                     }
                 }
-                let at = (first / panel.0 * panel.1 + row) * panel.0 + first % panel.0;
-                // SAFETY: every point has room for whole panels.
-                unsafe {
-                    let to = packed.as_mut_ptr().add(at);
-                    let mut taps = [[s.splat(0.0); SIDE]; SIDE];
-                    for row in 0..SIDE {
-                        for column in 0..SIDE {
-                            taps[row][column] = s.load(gathered[row * SIDE + column].as_ptr());
-                        }
-                    }
-                    let found = minimal::both::<S, Filter, SIDE, AXIS>(s, taps);
-                    for row in 0..AXIS {
-                        for column in 0..AXIS {
-                            s.store(to.add((row * AXIS + column) * point_step), found[row][column]);
-                        }
+                let found = minimal::both::<S, Filter, SIDE, AXIS>(s, taps);
+                for row in 0..AXIS {
+                    for column in 0..AXIS {
+                        s.store(to.add((row * AXIS + column) * point_step), found[row][column]);
                     }
                 }
             }

@@ -157,10 +157,10 @@ pub(super) unsafe fn add_to_filters<S: Simd>(
             let wide = S::WIDE && geometry.channels - channel >= 2 * S::LANES;
             for out in 0..geometry.block.out_channels {
                 let filter = filters.add(out * geometry.filter_len());
-                if wide {
-                    filter_columns::<S, 2>(s, geometry, lists.of(out), images, filter);
-                } else {
-                    filter_columns::<S, 1>(s, geometry, lists.of(out), images, filter);
+                match (wide, geometry.channels == 2 * S::LANES) {
+                    (true, true) => filter_columns::<S, 2, true>(s, geometry, lists.of(out), images, filter),
+                    (true, false) => filter_columns::<S, 2, false>(s, geometry, lists.of(out), images, filter),
+                    (false, _) => filter_columns::<S, 1, false>(s, geometry, lists.of(out), images, filter),
                 }
             }
             channel += if wide { 2 * S::LANES } else { S::LANES };
@@ -168,15 +168,18 @@ pub(super) unsafe fn add_to_filters<S: Simd>(
     }
 }
 
+/// `ALL` tells the compiler that there are no other columns: pixels are a known number of bytes apart then, and an
+/// instruction can both reach one and compute with it.
 #[inline(always)]
-unsafe fn filter_columns<S: Simd, const Q: usize>(
+unsafe fn filter_columns<S: Simd, const Q: usize, const ALL: bool>(
     s: S,
     geometry: &Geometry,
     list: List<'_>,
     images: *const f32,
     filter: *mut f32,
 ) {
-    let (channels, row) = (geometry.channels, geometry.width * geometry.channels);
+    let channels = if ALL { Q * S::LANES } else { geometry.channels };
+    let row = geometry.width * channels;
     // SAFETY: as for `add_to_filters`.
     unsafe {
         let mut sums: [[S::F; Q]; TAPS] = crate::tile::load::<S, TAPS, Q>(s, filter, channels);
@@ -216,10 +219,10 @@ pub(super) unsafe fn add_to_images<S: Simd>(
             let wide = geometry.grad_channels - channel >= 2 * S::LANES;
             for out in 0..geometry.block.out_channels {
                 let filter = filters.add(out * TAPS * geometry.grad_channels);
-                if wide {
-                    image_columns::<S, 2>(s, geometry, lists.of(out), filter, grad_images);
-                } else {
-                    image_columns::<S, 1>(s, geometry, lists.of(out), filter, grad_images);
+                match (wide, geometry.grad_channels == 2 * S::LANES) {
+                    (true, true) => image_columns::<S, 2, true>(s, geometry, lists.of(out), filter, grad_images),
+                    (true, false) => image_columns::<S, 2, false>(s, geometry, lists.of(out), filter, grad_images),
+                    (false, _) => image_columns::<S, 1, false>(s, geometry, lists.of(out), filter, grad_images),
                 }
             }
             channel += if wide { 2 * S::LANES } else { S::LANES };
@@ -227,15 +230,17 @@ pub(super) unsafe fn add_to_images<S: Simd>(
     }
 }
 
+/// `ALL` as for [`filter_columns`].
 #[inline(always)]
-unsafe fn image_columns<S: Simd, const Q: usize>(
+unsafe fn image_columns<S: Simd, const Q: usize, const ALL: bool>(
     s: S,
     geometry: &Geometry,
     list: List<'_>,
     filter: *const f32,
     grad_images: *mut f32,
 ) {
-    let (channels, row) = (geometry.grad_channels, geometry.width * geometry.grad_channels);
+    let channels = if ALL { Q * S::LANES } else { geometry.grad_channels };
+    let row = geometry.width * channels;
     // SAFETY: as for `add_to_images`.
     unsafe {
         let weights: [[S::F; Q]; TAPS] = crate::tile::load::<S, TAPS, Q>(s, filter, channels);

@@ -18,7 +18,7 @@ use crate::Activation;
 use crate::dropout::{Dropout, SampleKey};
 use crate::isa::Kernel;
 use crate::simd::Simd;
-use crate::tile::{self, Start, Tile, accumulate, by_rows};
+use crate::tile::{self, Panels, Start, Tile, accumulate, by_rows};
 
 /// A few images whose every output is computed by one thread.
 pub(super) struct Group<'a> {
@@ -65,9 +65,7 @@ impl Kernel for Group<'_> {
         if geometry.transforms_forward() {
             assert!(self.work.len() == geometry.forward_work_len());
             // SAFETY: the lengths are right.
-            return unsafe {
-                if geometry.columns == S::LANES { self.transformed::<S, 1>(s) } else { self.transformed::<S, 2>(s) }
-            };
+            return unsafe { self.transformed(s) };
         }
         assert!(self.task.offsets.len() >= self.units * geometry.unit_pixels);
         for block in 0..geometry.out_channels() / geometry.columns {
@@ -101,7 +99,7 @@ impl Group<'_> {
 
     /// All columns by way of the points of tiles.
     #[inline(always)]
-    unsafe fn transformed<S: Simd, const Q: usize>(&mut self, s: S) {
+    unsafe fn transformed<S: Simd>(&mut self, s: S) {
         let task = self.task;
         let geometry = &task.geometry;
         let (channels, padded) = (geometry.channels, geometry.out_channels());
@@ -116,13 +114,15 @@ impl Group<'_> {
                 let output_points = image_points.add(POINTS * image_step);
                 points::image_points(s, geometry, images, (first, count), image_points);
                 for point in 0..POINTS {
-                    for column in (0..padded).step_by(geometry.columns) {
-                        let left = (image_points.add(point * image_step).cast_const(), channels, 1);
-                        let right = task.weights.as_ptr().add(point * weight_step + column * channels);
-                        let result = output_points.add(point * output_step + column);
-                        let (right, result) = ((right, geometry.columns), (result, padded, geometry.columns));
-                        tile::multiply::<S, Q>(s, (count, channels), left, right, result, Start::Zero);
-                    }
+                    let right = Panels {
+                        first: task.weights.as_ptr().add(point * weight_step),
+                        panel_step: geometry.columns * channels,
+                        row_step: geometry.columns,
+                        columns: geometry.columns,
+                    };
+                    let left = (image_points.add(point * image_step).cast_const(), channels, 1);
+                    let result = (output_points.add(point * output_step), padded, padded);
+                    tile::multiply(s, (count, channels), left, right, result, Start::Zero);
                 }
                 for (tile, place) in geometry.places(first, count).enumerate() {
                     let part = place.part(geometry);

@@ -13,7 +13,7 @@ use super::sparse::{Lists, Outputs};
 use super::{Pool, full, points, sparse};
 use crate::isa::Kernel;
 use crate::simd::Simd;
-use crate::tile::{self, Start};
+use crate::tile::{self, Panels, Start};
 
 /// A few images of a part.
 pub(super) struct Group<'a> {
@@ -89,20 +89,6 @@ impl Group<'_> {
     /// The gradients without pooling, by way of the points of tiles.
     #[inline(always)]
     unsafe fn transformed<S: Simd>(&mut self, s: S, images: usize) {
-        // SAFETY: as the caller promises.
-        unsafe {
-            match (self.task.geometry.columns == S::LANES, self.task.geometry.grad_columns() == S::LANES) {
-                (true, true) => self.by_points::<S, 1, 1>(s, images),
-                (true, false) => self.by_points::<S, 1, 2>(s, images),
-                (false, true) => self.by_points::<S, 2, 1>(s, images),
-                (false, false) => self.by_points::<S, 2, 2>(s, images),
-            }
-        }
-    }
-
-    /// The same with `Q` vectors of output channels, and `R` of input channels, in a block of columns.
-    #[inline(always)]
-    unsafe fn by_points<S: Simd, const Q: usize, const R: usize>(&mut self, s: S, images: usize) {
         let geometry = &self.task.geometry;
         let (channels, padded) = (geometry.channels, geometry.out_channels());
         let (image_step, gradient_step) = (geometry.point_step(channels), geometry.point_step(padded));
@@ -125,22 +111,27 @@ impl Group<'_> {
                 for point in 0..POINTS {
                     let image_points = image_points.add(point * image_step).cast_const();
                     let gradient_points = gradient_points.add(point * gradient_step).cast_const();
-                    for column in (0..padded).step_by(geometry.columns) {
-                        let right = (gradient_points.add(column), padded);
-                        let sums = (sums.add(point * sum_step + column), padded, geometry.columns);
-                        let left = (image_points, 1, channels);
-                        tile::multiply::<S, Q>(s, (channels, count), left, right, sums, start);
-                    }
+                    let right = Panels {
+                        first: gradient_points,
+                        panel_step: geometry.columns,
+                        row_step: padded,
+                        columns: geometry.columns,
+                    };
+                    let result = (sums.add(point * sum_step), padded, padded);
+                    tile::multiply(s, (channels, count), (image_points, 1, channels), right, result, start);
                     if grad_images.is_none() {
                         continue;
                     }
                     let columns = geometry.grad_columns();
-                    for column in (0..channels).step_by(columns) {
-                        let right = (filters.add(point * filter_step + column * out_channels), columns);
-                        let result = (grad_image_points.add(point * image_step + column), channels, columns);
-                        let left = (gradient_points, padded, 1);
-                        tile::multiply::<S, R>(s, (count, out_channels), left, right, result, Start::Zero);
-                    }
+                    let right = Panels {
+                        first: filters.add(point * filter_step),
+                        panel_step: columns * out_channels,
+                        row_step: columns,
+                        columns,
+                    };
+                    let result = (grad_image_points.add(point * image_step), channels, channels);
+                    let left = (gradient_points, padded, 1);
+                    tile::multiply(s, (count, out_channels), left, right, result, Start::Zero);
                 }
                 if let Some(images) = grad_images {
                     points::write_images(s, geometry, grad_image_points, block, images);

@@ -2,14 +2,19 @@
 
 use rayon::prelude::*;
 
-use super::product::Product;
-use super::{DenseBlock, TASK_ROWS, pack_panels};
+use super::product::{Product, Right, Target};
+use super::{DenseBlock, MANY_ROWS, pack_panels};
 use crate::dropout::Dropout;
-use crate::isa::{self, Isa};
+use crate::isa::{self, Isa, Kernel};
+use crate::shared::Shared;
+use crate::simd::Simd;
 use crate::tile::Start;
 use crate::transpose::transpose;
 use crate::workspace::{Scratch, Workspace, round_up};
 use crate::{Activation, check_len};
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
 
 /// The slices of a backward pass.
 ///
@@ -58,7 +63,7 @@ impl DenseBlock {
         gradients
             .par_chunks_mut(padded)
             .zip(grad_output.par_chunks(self.outputs).zip(output.par_chunks(self.outputs)))
-            .with_min_len(TASK_ROWS)
+            .with_min_len(MANY_ROWS)
             .enumerate()
             .for_each(|(sample, (gradients, (grad_output, output)))| {
                 let (own, rest) = gradients.split_at_mut(self.outputs);
@@ -76,7 +81,7 @@ impl DenseBlock {
         self.weight_gradient(isa, input, gradients, grad_weight, workspace.partials.floats(batch * padded));
         if let Some(grad_input) = grad_input {
             check_len("grad_input", grad_input.len(), input.len());
-            self.input_gradient(isa, weight, gradients, grad_input, workspace.weights.floats(self.packed_len(isa)));
+            self.input_gradient(isa, weight, gradients, grad_input);
         }
     }
 
@@ -100,36 +105,36 @@ impl DenseBlock {
 
     /// The input's transpose times the gradients, a few rows per task.
     fn weight_gradient(&self, isa: Isa, input: &[f32], gradients: &[f32], grad_weight: &mut [f32], panels: &mut [f32]) {
+        /// Rows of a task: a multiple of every tile's.
+        const TOGETHER: usize = 96;
         let columns = Self::columns(isa, self.outputs);
         let padded = self.padded_outputs(isa);
         let batch = input.len() / self.inputs;
+        let at_least = self.tasks_at_least(batch);
         if batch > 0 {
-            pack_panels(gradients, padded, columns, panels, self.tasks_at_least(batch));
+            pack_panels(gradients, padded, columns, panels, at_least);
         }
         let panels = &*panels;
-        let at_least = self.tasks_at_least(batch);
-        grad_weight.par_chunks_mut(TASK_ROWS * self.outputs).with_min_len(at_least).enumerate().for_each(
+        grad_weight.par_chunks_mut(TOGETHER * self.outputs).with_min_len(at_least).enumerate().for_each(
             |(task, result)| {
-                let (first, rows) = (task * TASK_ROWS, result.len() / self.outputs);
+                let (first, rows) = (task * TOGETHER, result.len() / self.outputs);
                 Scratch::with(|scratch| {
                     // The inputs of this task, close together: a row of the whole input is far from the next.
                     let own = scratch.images.floats(batch * rows);
-                    for (own, sample) in own.chunks_exact_mut(rows).zip(input.chunks_exact(self.inputs)) {
-                        own.copy_from_slice(&sample[first..first + rows]);
-                    }
+                    isa::run(
+                        isa,
+                        Copy { from: input.get(first..).unwrap_or_default(), step: self.inputs, rows: own, len: rows },
+                    );
                     for column in (0..padded).step_by(columns) {
                         let product = Product {
                             left: own,
                             row_step: 1,
                             term_step: rows,
-                            right: &panels[column * batch..],
-                            right_step: columns,
+                            right: Right::packed(&panels[column * batch..], batch, columns),
                             terms: batch,
-                            result: &mut result[column..],
-                            result_step: self.outputs,
+                            result: Target::new(&mut result[column..], self.outputs),
                             rows,
                             columns: columns.min(self.outputs - column),
-                            padded_columns: columns,
                             start: Start::Zero,
                         };
                         isa::run(isa, product);
@@ -139,55 +144,67 @@ impl DenseBlock {
         );
     }
 
-    /// The gradients times the weights' transpose, a few samples per task.
-    fn input_gradient(&self, isa: Isa, weight: &[f32], gradients: &[f32], grad_input: &mut [f32], packed: &mut [f32]) {
-        /// Samples of a task: a multiple of every tile's rows, and so few that no thread is left with a long last one.
-        const SAMPLES: usize = TASK_ROWS / 2;
+    /// The gradients times the weights' transpose, a few columns per task.
+    fn input_gradient(&self, isa: Isa, weight: &[f32], gradients: &[f32], grad_input: &mut [f32]) {
         let columns = Self::columns(isa, self.inputs);
         let padded = self.padded_outputs(isa);
-        let panel_len = self.outputs * columns;
-        let at_least = self.tasks_at_least(grad_input.len() / self.inputs);
-        packed.par_chunks_mut(panel_len).with_min_len(at_least).enumerate().for_each(|(block, panel)| {
-            let rows = &weight[block * columns * self.outputs..];
-            if let Some(rows) = rows.get(..panel_len) {
-                return transpose(isa, rows, columns, self.outputs, panel);
-            }
-            panel.fill(0.0);
-            for (column, row) in rows.chunks_exact(self.outputs).enumerate() {
-                for (out, &value) in row.iter().enumerate() {
-                    panel[out * columns + column] = value;
+        let rows = grad_input.len() / self.inputs;
+        let at_least = self.tasks_at_least(rows);
+        let result = Shared::new(grad_input);
+        weight.par_chunks(2 * columns * self.outputs).with_min_len(at_least).enumerate().for_each(|(task, weight)| {
+            let column = task * 2 * columns;
+            let own = weight.len() / self.outputs;
+            Scratch::with(|scratch| {
+                let panels = scratch.images.floats(round_up(own, columns) * self.outputs);
+                for (panel, rows) in
+                    panels.chunks_exact_mut(columns * self.outputs).zip(weight.chunks(columns * self.outputs))
+                {
+                    if rows.len() == panel.len() {
+                        transpose(isa, rows, columns, self.outputs, panel);
+                        continue;
+                    }
+                    panel.fill(0.0);
+                    for (column, row) in rows.chunks_exact(self.outputs).enumerate() {
+                        for (out, &value) in row.iter().enumerate() {
+                            panel[out * columns + column] = value;
+                        }
+                    }
                 }
-            }
-        });
-        let packed = &*packed;
-        grad_input
-            .par_chunks_mut(SAMPLES * self.inputs)
-            .zip(gradients.par_chunks(SAMPLES * padded))
-            .with_min_len(at_least)
-            .for_each(|(result, gradients)| {
-                for (block, panel) in packed.chunks_exact(panel_len).enumerate() {
-                    let column = block * columns;
-                    let product = Product {
-                        left: gradients,
-                        row_step: padded,
-                        term_step: 1,
-                        right: panel,
-                        right_step: columns,
-                        terms: self.outputs,
-                        rows: result.len() / self.inputs,
-                        result: &mut result[column..],
-                        result_step: self.inputs,
-                        columns: columns.min(self.inputs - column),
-                        padded_columns: columns,
-                        start: Start::Zero,
-                    };
-                    isa::run(isa, product);
-                }
+                let product = Product {
+                    left: gradients,
+                    row_step: padded,
+                    term_step: 1,
+                    right: Right::packed(panels, self.outputs, columns),
+                    terms: self.outputs,
+                    // SAFETY: every task has columns of its own.
+                    result: unsafe { Target::columns_from(column, result, self.inputs) },
+                    rows,
+                    columns: own,
+                    start: Start::Zero,
+                };
+                isa::run(isa, product);
             });
+        });
     }
+}
 
-    /// Numbers of the weights' transpose as panels.
-    fn packed_len(&self, isa: Isa) -> usize {
-        round_up(self.inputs, Self::columns(isa, self.inputs)) * self.outputs
+/// Copies rows of `len` numbers, which start every `step`, to where they lie one after the other.
+struct Copy<'a> {
+    from: &'a [f32],
+    step: usize,
+    rows: &'a mut [f32],
+    len: usize,
+}
+
+impl Kernel for Copy<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for (to, from) in self.rows.chunks_exact_mut(self.len).zip(self.from.chunks(self.step)) {
+            to.copy_from_slice(&from[..self.len]);
+            // The numbers after them are wanted next, and too far apart for the processor to guess.
+            for ahead in (self.len..2 * self.len).step_by(LINE) {
+                s.prefetch(from.as_ptr().wrapping_add(ahead));
+            }
+        }
     }
 }

@@ -118,6 +118,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn transpose_square(self, from: *const f32, from_step: usize, to: *mut f32, to_step: usize) {
         unsafe { transpose_square(from, from_step, to, to_step) }
     }

@@ -14,6 +14,8 @@
               callers of loads and stores promise the addresses"
 )]
 
+mod product;
+
 use std::arch::x86_64::*;
 
 use super::Simd;
@@ -125,6 +127,43 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn store_some_bytes(self, to: *mut u8, x: Self::U, n: usize) {
         unsafe { _mm512_mask_cvtepi32_storeu_epi8(to.cast(), first_lanes(n), x) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_apart(
+        self,
+        terms: usize,
+        left: (*const f32, usize),
+        right: (*const f32, usize, usize),
+        result: (*mut f32, usize),
+        adds: bool,
+    ) -> bool {
+        unsafe { product::six_rows_of_four(terms, left, right, result, adds) };
+        true
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_adjacent<const P: usize, const Q: usize>(
+        self,
+        terms: usize,
+        left: (*const f32, usize),
+        right: (*const f32, usize),
+        result: (*mut f32, usize),
+        adds: bool,
+    ) -> bool {
+        unsafe {
+            match (P, Q) {
+                (12, 2) => product::twelve_rows_of_two(terms, left, right, result, adds),
+                (8, 2) => product::eight_rows_of_two(terms, left, right, result, adds),
+                _ => return false,
+            }
+        }
+        true
     }
 
     #[inline(always)]
