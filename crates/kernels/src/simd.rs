@@ -176,11 +176,29 @@ pub(crate) trait Simd: Copy + Send + Sync {
     ///
     /// All of those addresses must be readable, and the result writable, in rows of `result_step` numbers.
     #[inline(always)]
-    unsafe fn multiply_apart(
+    unsafe fn multiply_wide(
         self,
         _terms: usize,
         (_left, _row_step): (*const f32, usize),
         (_right, _right_step, _panel_step): (*const f32, usize, usize),
+        (_result, _result_step): (*mut f32, usize),
+        _adds: bool,
+    ) -> bool {
+        false
+    }
+
+    /// The same for a tile of `P` rows and `Q` vectors: row `p`, vector `q` is or gains
+    /// `Σ left[p · row_step + i] · right[i · right_step + q · LANES ..]`.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(always)]
+    unsafe fn multiply_apart<const P: usize, const Q: usize>(
+        self,
+        _terms: usize,
+        (_left, _row_step): (*const f32, usize),
+        (_right, _right_step): (*const f32, usize),
         (_result, _result_step): (*mut f32, usize),
         _adds: bool,
     ) -> bool {

@@ -180,7 +180,7 @@ pub(crate) unsafe fn multiply<S: Simd>(
             let right = (right.first.wrapping_add(2 * pair * panel_step), right_step, panel_step);
             let result = (result.wrapping_add(row * result_step + 2 * pair * panel), result_step);
             // SAFETY: the caller promises the addresses.
-            if !unsafe { s.multiply_apart(terms, left, right, result, start == Start::Result) } {
+            if !unsafe { s.multiply_wide(terms, left, right, result, start == Start::Result) } {
                 pairs = 0;
                 break 'pairs;
             }
@@ -238,9 +238,14 @@ unsafe fn multiply_rows<S: Simd, const P: usize, const Q: usize>(
 ) -> usize {
     // SAFETY: the caller promises `P` rows, whole ones in the first case.
     unsafe {
-        if row_step == 1 && columns == Q * S::LANES {
-            let (left, result) = ((left, term_step), (result, result_step));
-            if s.multiply_adjacent::<P, Q>(terms, left, right, result, start == Start::Result) {
+        if columns == Q * S::LANES {
+            let (result, adds) = ((result, result_step), start == Start::Result);
+            let is_done = match (row_step, term_step) {
+                (1, _) => s.multiply_adjacent::<P, Q>(terms, (left, term_step), right, result, adds),
+                (_, 1) => s.multiply_apart::<P, Q>(terms, (left, row_step), right, result, adds),
+                _ => false,
+            };
+            if is_done {
                 return P;
             }
         }

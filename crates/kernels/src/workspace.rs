@@ -46,6 +46,8 @@ pub(crate) struct Scratch {
     /// Room for the points of tiles, or for gradients at the convolution.
     pub(crate) work: Buffer,
     pub(crate) grad_images: Buffer,
+    /// Outputs before pooling.
+    pub(crate) convolved: Buffer,
     /// Gradients at the pixels of each channel, where those pixels are, and where each channel's end.
     pub(crate) values: Vec<f32>,
     pub(crate) pixels: Vec<u32>,

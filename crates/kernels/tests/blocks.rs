@@ -22,8 +22,8 @@ const BLOCK: ConvBlock = ConvBlock {
     output_layout: Layout::ChannelsLast,
 };
 
-/// Of the largest sum of absolute values.
-const TOLERANCE: f64 = 1e-6;
+/// Of the largest sum of absolute values. The points of the largest tiles round up to 1.4e-6 of it away.
+const TOLERANCE: f64 = 2e-6;
 
 fn channels() -> impl Strategy<Value = usize> {
     prop_oneof![1usize..=9, 15usize..=18, Just(32), 33usize..=50, Just(64)]

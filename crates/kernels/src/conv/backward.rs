@@ -187,7 +187,7 @@ impl Task<'_> {
     ) {
         let geometry = &self.geometry;
         let images = group.input.len() / geometry.block.input_len();
-        let Scratch { images: packed, outputs, work, grad_images, values, pixels, ends } = scratch;
+        let Scratch { images: packed, outputs, work, grad_images, values, pixels, ends, .. } = scratch;
         // What is few is read number by number.
         let input = if geometry.reads_input() && (geometry.has_few_channels() || is_aligned(group.input)) {
             group.input
@@ -199,15 +199,13 @@ impl Task<'_> {
         let gradients = self.gradients(isa, group.first, images, outputs);
         let outputs = Outputs { gradients, codes: group.codes, scale: self.scale };
         let units = images * geometry.units;
-        let most = match geometry.block.pool {
-            Pool::None => 0,
-            Pool::Max2 => units * geometry.block.out_channels + 1,
-        };
+        let by_points = geometry.transforms_backward();
+        let most = if geometry.pools() { units * geometry.block.out_channels + 1 } else { 0 };
         values.resize(values.len().max(most), 0.0);
         pixels.resize(pixels.len().max(most), 0);
         ends.resize(geometry.block.out_channels, 0);
         let work = match geometry.block.pool {
-            _ if geometry.transforms_backward() => work.floats(geometry.backward_work_len()),
+            _ if by_points => work.floats(geometry.backward_work_len()),
             Pool::None => work.floats(units * geometry.out_channels()),
             Pool::Max2 => &mut [],
         };
@@ -217,14 +215,14 @@ impl Task<'_> {
         match grad_input {
             None => isa::run(isa, task),
             Some(grad_input) if geometry.writes_grad_input() && is_aligned(grad_input) => {
-                if !geometry.transforms_backward() {
+                if !by_points {
                     grad_input.fill(0.0);
                 }
                 isa::run(isa, Group { grad_images: Some(grad_input), ..task });
             }
             Some(grad_input) => {
                 let len = images * geometry.grad_image_len();
-                let own = if geometry.transforms_backward() { grad_images.floats(len) } else { grad_images.zeros(len) };
+                let own = if by_points { grad_images.floats(len) } else { grad_images.zeros(len) };
                 isa::run(isa, Group { grad_images: Some(&mut *own), ..task });
                 layout::unpack_images(geometry, own, grad_input);
             }

@@ -4,18 +4,13 @@
     clippy::inline_always,
     reason = "vectors must never cross a call: the caller alone is compiled with the instruction set"
 )]
-#![expect(
-    clippy::needless_range_loop,
-    reason = "rows and vectors of a filter are counted alike in registers and in memory"
-)]
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use super::minimal::{self, AXIS, Filter, FilterBack, POINTS};
-use super::points::load_points;
+use super::minimal::{self, Filter, FilterBack, Steps, by_side};
 use super::{SIDE, TAPS};
 use crate::isa::{self, Isa, Kernel};
 use crate::shared::Shared;
@@ -32,6 +27,7 @@ pub(super) fn pack_weights(geometry: &Geometry, isa: Isa, weight: &[f32], packed
             columns: (outputs, inputs * TAPS),
             rows: (inputs, TAPS),
             panel: (geometry.columns, geometry.channels),
+            tile: geometry.tile,
         },
         packed,
     );
@@ -48,6 +44,7 @@ pub(super) fn pack_filters(geometry: &Geometry, isa: Isa, weight: &[f32], packed
             columns: (inputs, TAPS),
             rows: (outputs, inputs * TAPS),
             panel: (geometry.grad_columns(), outputs),
+            tile: geometry.tile,
         },
         packed,
     );
@@ -78,6 +75,8 @@ struct Pack<'a> {
     rows: (usize, usize),
     /// Columns and rows of a panel.
     panel: (usize, usize),
+    /// The side of tiles.
+    tile: usize,
 }
 
 /// A vector of columns of some rows.
@@ -92,12 +91,19 @@ struct Block<'a> {
 impl Kernel for Block<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
+        by_side!(self.task.tile, OUT, AXIS => self.transform::<S, OUT, AXIS>(s));
+    }
+}
+
+impl Block<'_> {
+    #[inline(always)]
+    fn transform<S: Simd, const OUT: usize, const AXIS: usize>(self, s: S) {
         let Self { task, first_column: first, rows: own_rows, packed } = self;
-        let Pack { weight, columns: (columns, column_step), rows: (rows, row_step), panel } = task;
+        let Pack { weight, columns: (columns, column_step), rows: (rows, row_step), panel, .. } = task;
         // The addresses below follow from these lengths.
         assert!(weight.len() == columns * rows * TAPS && rows <= panel.1 && panel.0.is_multiple_of(S::LANES));
         assert!(first < columns && first.is_multiple_of(S::LANES) && own_rows.end <= rows);
-        let point_step = packed.len() / POINTS;
+        let point_step = packed.len() / (AXIS * AXIS);
         assert!(point_step >= columns.next_multiple_of(panel.0) * panel.1);
         let lanes = S::LANES.min(columns - first);
         for row in own_rows {
@@ -111,19 +117,9 @@ impl Kernel for Block<'_> {
             let at = (first / panel.0 * panel.1 + row) * panel.0 + first % panel.0;
             // SAFETY: every point has room for whole panels.
             unsafe {
-                let to = packed.as_mut_ptr().add(at);
-                let mut taps = [[s.splat(0.0); SIDE]; SIDE];
-                for row in 0..SIDE {
-                    for column in 0..SIDE {
-                        taps[row][column] = s.load(gathered[row * SIDE + column].as_ptr());
-                    }
-                }
-                let found = minimal::both::<S, Filter, SIDE, AXIS>(s, taps);
-                for row in 0..AXIS {
-                    for column in 0..AXIS {
-                        s.store(to.add((row * AXIS + column) * point_step), found[row][column]);
-                    }
-                }
+                let taps = Steps::<_, SIDE> { first: gathered.as_ptr().cast::<f32>(), step: MAX_LANES };
+                let to = Steps::<_, AXIS> { first: packed.as_mut_ptr().add(at), step: point_step };
+                minimal::both::<S, Filter, SIDE, AXIS>(s, taps, to);
             }
         }
     }
@@ -149,9 +145,16 @@ struct Unpack<'a> {
 impl Kernel for Unpack<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
+        by_side!(self.geometry.tile, OUT, AXIS => self.transform::<S, OUT, AXIS>(s));
+    }
+}
+
+impl Unpack<'_> {
+    #[inline(always)]
+    fn transform<S: Simd, const OUT: usize, const AXIS: usize>(self, s: S) {
         let Self { geometry, sums, block, grad_weight } = self;
         let (inputs, out_channels) = (geometry.block.in_channels, geometry.out_channels());
-        let point_step = sums.len() / POINTS;
+        let point_step = sums.len() / (AXIS * AXIS);
         // The addresses below follow from these lengths.
         assert!(S::LANES == geometry.lanes && (block + 1) * S::LANES <= out_channels);
         assert!(point_step >= geometry.channels * out_channels);
@@ -160,12 +163,9 @@ impl Kernel for Unpack<'_> {
             // SAFETY: there is a sum for every point, input channel and padded output channel.
             unsafe {
                 let from = sums.as_ptr().add(channel * out_channels + block * S::LANES);
-                let found = minimal::both::<S, FilterBack, AXIS, SIDE>(s, load_points(s, from, point_step));
-                for row in 0..SIDE {
-                    for column in 0..SIDE {
-                        s.store(taps[row * SIDE + column].as_mut_ptr(), found[row][column]);
-                    }
-                }
+                let from = Steps::<_, AXIS> { first: from, step: point_step };
+                let to = Steps::<_, SIDE> { first: taps.as_mut_ptr().cast::<f32>(), step: MAX_LANES };
+                minimal::both::<S, FilterBack, AXIS, SIDE>(s, from, to);
             }
             for (lane, filter) in grad_weight.chunks_exact_mut(inputs * TAPS).enumerate() {
                 for tap in 0..TAPS {

@@ -206,6 +206,8 @@ impl<'a> Task<'a> {
         let units = images * geometry.units;
         let work_len = if geometry.transforms_forward() { geometry.forward_work_len() } else { 0 };
         let work = scratch.work.floats(work_len);
+        let convolved = scratch.convolved.floats(geometry.convolved_len(images));
+        let work = (work, convolved);
         if geometry.writes_output() {
             return isa::run(isa, Group::new(self, input, work, units, first_sample, output, codes));
         }

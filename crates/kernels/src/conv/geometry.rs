@@ -1,7 +1,7 @@
 //! Sizes that follow from a block and the width of the vectors.
 
-use super::minimal::POINTS;
-use super::points::point_len;
+use super::minimal;
+use super::points::{WINDOW, point_len};
 use super::{ConvBlock, Layout, Padding, Pool, TAPS};
 use crate::isa::Isa;
 use crate::workspace::round_up;
@@ -37,6 +37,10 @@ pub(super) struct Geometry {
     pub(super) unit_pixels: usize,
     /// Output channels of a tile.
     pub(super) columns: usize,
+    /// The side of the tiles whose points are taken, the one that needs the fewest products.
+    pub(super) tile: usize,
+    /// Whether pooling takes a tile at a time. Where a window may lie in two tiles, it needs all of an image's.
+    pub(super) pools_tiles: bool,
 }
 
 impl Geometry {
@@ -64,7 +68,12 @@ impl Geometry {
                 Pool::Max2 => 4,
             },
             columns: if out_channels <= lanes { lanes } else { 2 * lanes },
+            tile: minimal::SIDES[0].0,
+            pools_tiles: false,
         };
+        let tile = bare.best_tile();
+        let pools_tiles = bare.pools() && tile.is_multiple_of(WINDOW);
+        let bare = Self { tile, pools_tiles, ..bare };
         let by_points = match pass {
             Pass::Forward => bare.transforms_forward(),
             Pass::Backward => bare.transforms_backward(),
@@ -73,6 +82,26 @@ impl Geometry {
             return bare;
         }
         Self { border: padding, height: block.height + 2 * padding, width: block.width + 2 * padding, ..bare }
+    }
+
+    /// The side of tiles that needs the fewest products, or nearly so: outputs that wait for pooling cost something too.
+    fn best_tile(&self) -> usize {
+        let waits = |side: usize| self.pools() && !side.is_multiple_of(WINDOW);
+        let costs = minimal::SIDES
+            .map(|(side, cost)| (side, (cost + usize::from(waits(side))) * Self { tile: side, ..*self }.products()));
+        costs.into_iter().min_by_key(|&(_, cost)| cost).expect("there are sides").0
+    }
+
+    /// Whether there is pooling.
+    #[inline]
+    pub(super) fn pools(&self) -> bool {
+        self.block.pool != Pool::None
+    }
+
+    /// Whether the forward pass keeps the outputs of a few images until all of their tiles are done, to pool them then.
+    #[inline]
+    pub(super) fn pools_later(&self) -> bool {
+        self.transforms_forward() && self.pools() && !self.pools_tiles
     }
 
     /// Whether the weight gradient has its lanes in the output channels, as input channels are few.
@@ -85,13 +114,18 @@ impl Geometry {
     /// and images that tiles do not exceed by much.
     #[inline]
     pub(super) fn transforms_forward(&self) -> bool {
-        !self.has_few_channels() && self.points_are_fewer()
+        !self.has_few_channels() && self.products() < self.plain_products()
     }
 
     /// Whether the backward pass does; with pooling, skipping zeros is better.
     #[inline]
     pub(super) fn transforms_backward(&self) -> bool {
-        self.transforms_forward() && self.block.pool == Pool::None
+        self.transforms_forward() && !self.pools()
+    }
+
+    /// Products for every pair of channels of an image by definition.
+    fn plain_products(&self) -> usize {
+        TAPS * self.convolved().iter().product::<usize>()
     }
 
     /// Numbers of the weights as the forward pass reads them.
@@ -104,7 +138,11 @@ impl Geometry {
     #[inline]
     pub(super) fn filters_len(&self) -> usize {
         let (inputs, outputs) = (self.grad_channels, self.block.out_channels);
-        if self.transforms_backward() { POINTS * point_len(outputs, inputs) } else { TAPS * inputs * outputs }
+        if self.transforms_backward() {
+            self.num_points() * point_len(outputs, inputs)
+        } else {
+            TAPS * inputs * outputs
+        }
     }
 
     /// Numbers of the weights' gradients as the backward pass sums them.
@@ -117,7 +155,7 @@ impl Geometry {
     #[inline]
     fn matrices_len(&self, by_points: bool) -> usize {
         if by_points {
-            POINTS * point_len(self.channels, self.out_channels())
+            self.num_points() * point_len(self.channels, self.out_channels())
         } else {
             self.filter_len() * self.out_channels()
         }
@@ -181,7 +219,11 @@ impl Geometry {
     /// once for all of them; by way of points, at least as many as have the tiles that are transformed together.
     pub(super) fn images_together(&self, cache_bytes: usize, by_points: bool) -> usize {
         let cached = (cache_bytes / (4 * self.image_len())).clamp(1, 8);
-        if by_points { cached.max(self.tiles_together().div_ceil(self.num_tiles(1))) } else { cached }
+        if !by_points {
+            return cached;
+        }
+        let transformed = self.tiles_together().div_ceil(self.num_tiles(1));
+        if self.pools() && !self.pools_tiles { transformed } else { cached.max(transformed) }
     }
 
     /// For `images` images, the pixel at the upper left of each output's part of the (bordered) image;

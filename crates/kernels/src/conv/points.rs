@@ -10,37 +10,38 @@
     reason = "rows and vectors of a tile are counted alike in registers and in memory"
 )]
 
+use super::SIDE;
+use std::mem::MaybeUninit;
+
 use super::geometry::Geometry;
-use super::minimal::{self, AXIS, Image, ImageBack, OUT, Output, OutputBack, POINTS};
+use super::minimal::{self, Image, ImageBack, Output, OutputBack, Sink, Source, Steps};
 use super::sparse::Outputs;
-use super::{Pool, TAPS};
 use crate::simd::Simd;
 
 /// Rows and columns of pixels that neighbouring tiles share.
-const OVERLAP: usize = AXIS - OUT;
+const OVERLAP: usize = SIDE - 1;
 
 /// The side of pooling's windows.
 pub(super) const WINDOW: usize = 2;
 
 impl Geometry {
-    /// How often pooling halves the sides of the convolved pixels.
+    /// How often pooling halves the sides of a tile.
     #[inline]
     fn halvings(&self) -> u32 {
-        match self.block.pool {
-            Pool::None => 0,
-            Pool::Max2 => WINDOW.ilog2(),
-        }
+        if self.pools_tiles { WINDOW.ilog2() } else { 0 }
     }
 
     /// Rows and columns of convolved pixels that outputs come from: pooling leaves out odd ones.
-    fn pooled_from(&self) -> [usize; 2] {
+    #[inline]
+    pub(super) fn convolved(&self) -> [usize; 2] {
         let [_, height, width] = self.block.output_shape();
-        [height, width].map(|len| len << self.halvings())
+        let window = if self.pools() { WINDOW } else { 1 };
+        [height * window, width * window]
     }
 
     /// Tiles in an image: rows and columns.
     fn tiles(&self) -> [usize; 2] {
-        self.pooled_from().map(|len| len.div_ceil(OUT))
+        self.convolved().map(|len| len.div_ceil(self.tile))
     }
 
     /// Tiles of some images.
@@ -48,9 +49,15 @@ impl Geometry {
         images * self.tiles().iter().product::<usize>()
     }
 
-    /// Whether points need fewer products than the definition: not where nearly all of a tile is outside.
-    pub(super) fn points_are_fewer(&self) -> bool {
-        POINTS * self.num_tiles(1) < TAPS * self.pooled_from().iter().product::<usize>()
+    /// Points of a tile.
+    #[inline]
+    pub(super) fn num_points(&self) -> usize {
+        minimal::axis(self.tile).pow(2)
+    }
+
+    /// Products for every pair of channels of an image.
+    pub(super) fn products(&self) -> usize {
+        self.num_points() * self.num_tiles(1)
     }
 
     /// Tiles that are transformed together at most: their points stay in the second-level cache, unless so few would
@@ -58,7 +65,7 @@ impl Geometry {
     pub(super) fn tiles_together(&self) -> usize {
         const CACHE_NUMBERS: usize = 64 << 10;
         let (inputs, outputs) = (self.channels, self.out_channels());
-        let cached = CACHE_NUMBERS / (POINTS * (inputs + outputs));
+        let cached = CACHE_NUMBERS / (self.num_points() * (inputs + outputs));
         let balanced = inputs * outputs / (inputs + outputs);
         cached.max(balanced).clamp(12, 96)
     }
@@ -78,28 +85,35 @@ impl Geometry {
 
     /// Numbers that the forward pass needs for the tiles of one time.
     pub(super) fn forward_work_len(&self) -> usize {
-        POINTS * (self.point_step(self.channels) + self.point_step(self.out_channels()))
+        self.num_points() * (self.point_step(self.channels) + self.point_step(self.out_channels()))
+    }
+
+    /// Numbers of some images' outputs that are pooled later.
+    pub(super) fn convolved_len(&self, images: usize) -> usize {
+        let pixels = if self.pools_later() { self.convolved().iter().product() } else { 0 };
+        images * pixels * self.block.out_channels
     }
 
     /// Numbers that the backward pass needs for the tiles of one time.
     pub(super) fn backward_work_len(&self) -> usize {
-        POINTS * (2 * self.point_step(self.channels) + self.point_step(self.out_channels()))
+        self.num_points() * (2 * self.point_step(self.channels) + self.point_step(self.out_channels()))
     }
 
     /// Where some tiles of a few images are. Only the first one is worth a division.
     #[inline(always)]
     pub(super) fn places(&self, first: usize, count: usize) -> impl Iterator<Item = Place> {
         let [rows, columns] = self.tiles();
+        let side = self.tile;
         let in_image = first % (rows * columns);
         let mut next =
-            Place { image: first / (rows * columns), y: OUT * (in_image / columns), x: OUT * (in_image % columns) };
+            Place { image: first / (rows * columns), y: side * (in_image / columns), x: side * (in_image % columns) };
         (0..count).map(move |_| {
             let place = next;
-            next.x += OUT;
-            if next.x == OUT * columns {
-                (next.x, next.y) = (0, next.y + OUT);
+            next.x += side;
+            if next.x == side * columns {
+                (next.x, next.y) = (0, next.y + side);
             }
-            if next.y == OUT * rows {
+            if next.y == side * rows {
                 (next.y, next.image) = (0, next.image + 1);
             }
             place
@@ -126,7 +140,7 @@ pub(super) struct Place {
 impl Place {
     /// The pixels under the tile, of which there may be some on every side that are not in the image.
     #[inline(always)]
-    fn under(self, geometry: &Geometry) -> Square<AXIS> {
+    fn under<const AXIS: usize>(self, geometry: &Geometry) -> Square<AXIS> {
         let padding = geometry.padding;
         let inside = |at: usize, len: usize| (padding.saturating_sub(at), (len + padding - at).min(AXIS));
         let pixel = (self.image * geometry.height + self.y) * geometry.width + self.x;
@@ -139,7 +153,7 @@ impl Place {
 
     /// Those of the pixels that no tile before this one has under it.
     #[inline(always)]
-    fn new_pixels(self) -> u64 {
+    fn new_pixels<const AXIS: usize>(self) -> u64 {
         let shared = |at: usize| if at > 0 { OVERLAP } else { 0 };
         Square::<AXIS>::cells((shared(self.y), AXIS), (shared(self.x), AXIS))
     }
@@ -148,8 +162,8 @@ impl Place {
     #[inline(always)]
     pub(super) fn part(self, geometry: &Geometry) -> Part {
         let halvings = geometry.halvings();
-        let [_, height, width] = geometry.block.output_shape();
-        let (y, x, most) = (self.y >> halvings, self.x >> halvings, OUT >> halvings);
+        let [height, width] = geometry.convolved().map(|len| len >> halvings);
+        let (y, x, most) = (self.y >> halvings, self.x >> halvings, geometry.tile >> halvings);
         let first = (self.image * height + y) * width + x;
         Part { first, rows: (height - y).min(most), columns: (width - x).min(most), width }
     }
@@ -194,65 +208,90 @@ impl<const SIDE: usize> Square<SIDE> {
         offsets
     }
 
-    /// What the source has of every pixel in the image, zero elsewhere.
-    ///
-    /// # Safety
-    ///
-    /// The source must have them, from the first one on.
     #[inline(always)]
-    unsafe fn load<S: Simd>(
-        self,
-        s: S,
-        offsets: &[[usize; SIDE]; SIDE],
-        source: impl Source<S>,
-    ) -> [[S::F; SIDE]; SIDE] {
-        let mut found = [[s.splat(0.0); SIDE]; SIDE];
-        let is_whole = self.is_whole();
-        for row in 0..SIDE {
-            for column in 0..SIDE {
-                if is_whole || self.inside >> (SIDE * row + column) & 1 == 1 {
-                    // SAFETY: the pixel is in the image, and the caller promises those.
-                    found[row][column] = unsafe { source.load(s, offsets[row][column]) };
-                }
-            }
-        }
-        found
+    fn has(self, row: usize, column: usize) -> bool {
+        self.inside >> (SIDE * row + column) & 1 == 1
     }
 }
 
-/// Where vectors come from. Not a closure, which nobody can ask to be inlined: on its own it would be compiled without
-/// the instruction set.
-trait Source<S: Simd>: Copy {
-    /// The vector so many numbers after the first one.
-    ///
-    /// # Safety
-    ///
-    /// It must be there.
-    unsafe fn load(self, s: S, offset: usize) -> S::F;
+/// Vectors of pixels under a tile.
+#[derive(Clone, Copy)]
+struct Pixels<'a, P, const SIDE: usize> {
+    first: P,
+    offsets: &'a [[usize; SIDE]; SIDE],
 }
 
-impl<S: Simd> Source<S> for *const f32 {
+impl<S: Simd, const SIDE: usize> Source<S> for Pixels<'_, *const f32, SIDE> {
     #[inline(always)]
-    unsafe fn load(self, s: S, offset: usize) -> S::F {
+    unsafe fn load(self, s: S, row: usize, column: usize) -> S::F {
         // SAFETY: as the caller promises.
-        unsafe { s.load(self.wrapping_add(offset)) }
+        unsafe { s.load(self.first.wrapping_add(self.offsets[row][column])) }
+    }
+}
+
+/// Those that are in the image, zero elsewhere.
+#[derive(Clone, Copy)]
+struct Inside<T, const SIDE: usize>(T, Square<SIDE>);
+
+impl<S: Simd, T: Source<S>, const SIDE: usize> Source<S> for Inside<T, SIDE> {
+    #[inline(always)]
+    unsafe fn load(self, s: S, row: usize, column: usize) -> S::F {
+        // SAFETY: as the caller promises of those.
+        if self.1.has(row, column) { unsafe { self.0.load(s, row, column) } } else { s.splat(0.0) }
     }
 }
 
 /// Gradients of a vector of outputs and of those around it, of which some stop if they have codes.
 #[derive(Clone, Copy)]
-struct Gradients<'a, const CODES: bool> {
+struct Gradients<'a, const SIDE: usize, const CODES: bool> {
     outputs: Outputs<'a>,
     at: usize,
     left: usize,
+    offsets: &'a [[usize; SIDE]; SIDE],
 }
 
-impl<S: Simd, const CODES: bool> Source<S> for Gradients<'_, CODES> {
+impl<S: Simd, const SIDE: usize, const CODES: bool> Source<S> for Gradients<'_, SIDE, CODES> {
     #[inline(always)]
-    unsafe fn load(self, s: S, offset: usize) -> S::F {
-        let at = self.at + offset;
+    unsafe fn load(self, s: S, row: usize, column: usize) -> S::F {
+        let at = self.at + self.offsets[row][column];
         // SAFETY: as the caller promises.
         unsafe { if CODES { self.outputs.at(s, at, self.left) } else { self.outputs.gradient_at(s, at, self.left) } }
+    }
+}
+
+/// The gradients of pixels under a tile: where tiles overlap, the first one's is written and the others' are added.
+#[derive(Clone, Copy)]
+struct Added<'a, const SIDE: usize> {
+    pixels: Pixels<'a, *mut f32, SIDE>,
+    /// Those in the image, and those under no tile before.
+    inside: Square<SIDE>,
+    new: u64,
+}
+
+impl<S: Simd, const SIDE: usize> Sink<S> for Added<'_, SIDE> {
+    #[inline(always)]
+    unsafe fn store(self, s: S, row: usize, column: usize, value: S::F) {
+        if !self.inside.has(row, column) {
+            return;
+        }
+        let to = self.pixels.first.wrapping_add(self.pixels.offsets[row][column]);
+        let is_new = self.new >> (SIDE * row + column) & 1 == 1;
+        // SAFETY: as the caller promises of those inside.
+        unsafe { s.store(to, if is_new { value } else { s.add(s.load(to), value) }) }
+    }
+}
+
+/// The same for a tile with others above and to the left, all of whose pixels are in the image.
+#[derive(Clone, Copy)]
+struct AddedInner<'a, const SIDE: usize>(Pixels<'a, *mut f32, SIDE>);
+
+impl<S: Simd, const SIDE: usize> Sink<S> for AddedInner<'_, SIDE> {
+    #[inline(always)]
+    unsafe fn store(self, s: S, row: usize, column: usize, value: S::F) {
+        let to = self.0.first.wrapping_add(self.0.offsets[row][column]);
+        let is_new = row >= OVERLAP && column >= OVERLAP;
+        // SAFETY: as the caller promises.
+        unsafe { s.store(to, if is_new { value } else { s.add(s.load(to), value) }) }
     }
 }
 
@@ -270,13 +309,13 @@ pub(super) struct Part {
 impl Part {
     /// Whether the tile makes outputs of all of its pixels.
     #[inline(always)]
-    pub(super) fn is_whole(self) -> bool {
+    pub(super) fn is_whole<const OUT: usize>(self) -> bool {
         self.rows == OUT && self.columns == OUT
     }
 
     /// The same without pooling, as a square.
     #[inline(always)]
-    fn square(self) -> Square<OUT> {
+    fn square<const OUT: usize>(self) -> Square<OUT> {
         Square { first: self.first, inside: Square::<OUT>::cells((0, self.rows), (0, self.columns)) }
     }
 }
@@ -285,9 +324,9 @@ impl Part {
 ///
 /// # Safety
 ///
-/// The tiles must be in `images`; `points` must hold `POINTS` steps.
+/// The tiles must be in `images`; `points` must hold a step for every point.
 #[inline(always)]
-pub(super) unsafe fn image_points<S: Simd>(
+pub(super) unsafe fn image_points<S: Simd, const AXIS: usize>(
     s: S,
     geometry: &Geometry,
     images: *const f32,
@@ -298,49 +337,33 @@ pub(super) unsafe fn image_points<S: Simd>(
     let step = geometry.point_step(channels);
     let offsets = Square::<AXIS>::offsets(geometry.width, channels);
     for (tile, place) in geometry.places(first, count).enumerate() {
-        let under = place.under(geometry);
+        let under = place.under::<AXIS>(geometry);
         for channel in (0..channels).step_by(S::LANES) {
             let from = images.wrapping_add(under.first.wrapping_mul(channels).wrapping_add(channel));
             // SAFETY: only pixels inside the image are read; the caller promises the room.
             unsafe {
-                let pixels = under.load(s, &offsets, from);
-                let found = minimal::both::<S, Image, AXIS, AXIS>(s, pixels);
-                store_points(s, &found, points.add(tile * channels + channel), step);
+                let pixels = Pixels { first: from, offsets: &offsets };
+                let to = Steps::<_, AXIS> { first: points.add(tile * channels + channel), step };
+                if under.is_whole() {
+                    minimal::both::<S, Image, AXIS, AXIS>(s, pixels, to);
+                } else {
+                    minimal::both::<S, Image, AXIS, AXIS>(s, Inside(pixels, under), to);
+                }
             }
         }
     }
 }
 
-/// Stores the points of a tile, a vector of channels; in rows.
-///
-/// # Safety
-///
-/// They must be writable at `points`, each `step` numbers after the last.
-#[inline(always)]
-unsafe fn store_points<S: Simd>(s: S, found: &[[S::F; AXIS]; AXIS], points: *mut f32, step: usize) {
-    for row in 0..AXIS {
-        for column in 0..AXIS {
-            // SAFETY: the caller promises the points.
-            unsafe { s.store(points.add((row * AXIS + column) * step), found[row][column]) };
-        }
-    }
-}
+/// A square of vectors, in rows.
+#[derive(Clone, Copy)]
+struct Vectors<F, const SIDE: usize>(*mut F);
 
-/// The points of a tile, a vector of channels; in rows.
-///
-/// # Safety
-///
-/// They must be readable at `points`, each `step` numbers after the last.
-#[inline(always)]
-pub(super) unsafe fn load_points<S: Simd>(s: S, points: *const f32, step: usize) -> [[S::F; AXIS]; AXIS] {
-    let mut found = [[s.splat(0.0); AXIS]; AXIS];
-    for row in 0..AXIS {
-        for column in 0..AXIS {
-            // SAFETY: the caller promises the points.
-            found[row][column] = unsafe { s.load(points.add((row * AXIS + column) * step)) };
-        }
+impl<S: Simd, const SIDE: usize> Sink<S> for Vectors<S::F, SIDE> {
+    #[inline(always)]
+    unsafe fn store(self, _s: S, row: usize, column: usize, value: S::F) {
+        // SAFETY: as the caller promises.
+        unsafe { self.0.add(row * SIDE + column).write(value) }
     }
-    found
 }
 
 /// The outputs of a tile from its points, a vector of channels; in rows.
@@ -349,9 +372,19 @@ pub(super) unsafe fn load_points<S: Simd>(s: S, points: *const f32, step: usize)
 ///
 /// The points of a vector must be readable at `points`, each `step` numbers after the last.
 #[inline(always)]
-pub(super) unsafe fn outputs<S: Simd>(s: S, points: *const f32, step: usize) -> [[S::F; OUT]; OUT] {
-    // SAFETY: the caller promises the points.
-    minimal::both::<S, Output, AXIS, OUT>(s, unsafe { load_points(s, points, step) })
+pub(super) unsafe fn outputs<S: Simd, const OUT: usize, const AXIS: usize>(
+    s: S,
+    points: *const f32,
+    step: usize,
+) -> [[S::F; OUT]; OUT] {
+    let mut found = [[MaybeUninit::<S::F>::uninit(); OUT]; OUT];
+    // SAFETY: the caller promises the points, and all outputs are written.
+    unsafe {
+        let from = Steps::<_, AXIS> { first: points, step };
+        let to = found.as_mut_ptr().cast();
+        minimal::both::<S, Output, AXIS, OUT>(s, from, Vectors::<_, OUT>(to));
+        found.as_ptr().cast::<[[S::F; OUT]; OUT]>().read()
+    }
 }
 
 /// Points of the gradients at some tiles, `A g Aᵀ`, as `[point][tile][out channel]`, and the sums of the
@@ -359,9 +392,9 @@ pub(super) unsafe fn outputs<S: Simd>(s: S, points: *const f32, step: usize) -> 
 ///
 /// # Safety
 ///
-/// The tiles must be in the outputs; `points` must hold `POINTS` steps, `bias` a padded row.
+/// The tiles must be in the outputs; `points` must hold a step for every point, `bias` a padded row.
 #[inline(always)]
-pub(super) unsafe fn gradient_points<S: Simd>(
+pub(super) unsafe fn gradient_points<S: Simd, const OUT: usize, const AXIS: usize>(
     s: S,
     geometry: &Geometry,
     outputs: Outputs<'_>,
@@ -371,34 +404,56 @@ pub(super) unsafe fn gradient_points<S: Simd>(
 ) {
     let (channels, padded) = (geometry.block.out_channels, geometry.out_channels());
     let step = geometry.point_step(padded);
-    let offsets = Square::<OUT>::offsets(geometry.block.output_shape()[2], channels);
+    let offsets = Square::<OUT>::offsets(geometry.convolved()[1], channels);
     for (tile, place) in geometry.places(first, count).enumerate() {
-        let over = place.part(geometry).square();
+        let over = place.part(geometry).square::<OUT>();
         for channel in (0..padded).step_by(S::LANES) {
             let (at, left) = (over.first * channels + channel, channels.saturating_sub(channel));
             // SAFETY: the caller promises the outputs; loads stop at the last channel.
             unsafe {
-                let gradients = if outputs.codes.is_empty() {
-                    over.load(s, &offsets, Gradients::<false> { outputs, at, left })
-                } else {
-                    over.load(s, &offsets, Gradients::<true> { outputs, at, left })
-                };
-                let mut sum = s.load(bias.add(channel));
-                for row in 0..OUT {
-                    for column in 0..OUT {
-                        sum = s.add(sum, gradients[row][column]);
-                    }
+                let offsets = &offsets;
+                let to = Steps::<_, AXIS> { first: points.add(tile * padded + channel), step };
+                let bias = bias.add(channel);
+                if !outputs.codes.is_empty() {
+                    let gradients = Gradients::<OUT, true> { outputs, at, left, offsets };
+                    back::<S, OUT, AXIS>(s, Inside(gradients, over), to, bias);
+                    continue;
                 }
-                s.store(bias.add(channel), sum);
-                let found = minimal::both::<S, OutputBack, OUT, AXIS>(s, gradients);
-                store_points(s, &found, points.add(tile * padded + channel), step);
+                let gradients = Gradients::<OUT, false> { outputs, at, left, offsets };
+                if over.is_whole() {
+                    back::<S, OUT, AXIS>(s, gradients, to, bias);
+                } else {
+                    back::<S, OUT, AXIS>(s, Inside(gradients, over), to, bias);
+                }
             }
         }
     }
 }
 
-/// The new pixels of a tile with others above and to the left.
-const INNER: u64 = Square::<AXIS>::cells((OVERLAP, AXIS), (OVERLAP, AXIS));
+/// The points of one tile's gradients, whose sum goes to `bias`.
+///
+/// # Safety
+///
+/// All of it must be there.
+#[inline(always)]
+unsafe fn back<S: Simd, const OUT: usize, const AXIS: usize>(
+    s: S,
+    gradients: impl Source<S>,
+    to: Steps<*mut f32, AXIS>,
+    bias: *mut f32,
+) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut sum = s.load(bias);
+        for row in 0..OUT {
+            for column in 0..OUT {
+                sum = s.add(sum, gradients.load(s, row, column));
+            }
+        }
+        s.store(bias, sum);
+        minimal::both::<S, OutputBack, OUT, AXIS>(s, gradients, to);
+    }
+}
 
 /// The gradient of the images from that of some tiles' points, `B n Bᵀ`: where tiles overlap, the first one's is
 /// written and the others' are added.
@@ -408,7 +463,7 @@ const INNER: u64 = Square::<AXIS>::cells((OVERLAP, AXIS), (OVERLAP, AXIS));
 /// The tiles must be in `images`, and all earlier ones of the same image must have been written there; `points` must hold
 /// them.
 #[inline(always)]
-pub(super) unsafe fn write_images<S: Simd>(
+pub(super) unsafe fn write_images<S: Simd, const AXIS: usize>(
     s: S,
     geometry: &Geometry,
     points: *const f32,
@@ -418,46 +473,22 @@ pub(super) unsafe fn write_images<S: Simd>(
     let channels = geometry.grad_channels;
     let step = geometry.point_step(channels);
     let offsets = Square::<AXIS>::offsets(geometry.width, channels);
+    // The new pixels of a tile with others above and to the left.
+    let inner = const { Square::<AXIS>::cells((OVERLAP, AXIS), (OVERLAP, AXIS)) };
     for (tile, place) in geometry.places(first, count).enumerate() {
-        let (under, new) = (place.under(geometry), place.new_pixels());
+        let (under, new) = (place.under::<AXIS>(geometry), place.new_pixels::<AXIS>());
         for channel in (0..channels).step_by(S::LANES) {
             let to = images.wrapping_add(under.first.wrapping_mul(channels).wrapping_add(channel));
             // SAFETY: only pixels inside the image are written; the caller promises the points.
             unsafe {
-                let from = points.add(tile * channels + channel);
-                let found = minimal::both::<S, ImageBack, AXIS, AXIS>(s, load_points(s, from, step));
-                if under.is_whole() && new == INNER {
-                    for row in 0..AXIS {
-                        for column in 0..AXIS {
-                            let to = to.wrapping_add(offsets[row][column]);
-                            let is_new = row >= OVERLAP && column >= OVERLAP;
-                            put(s, to, found[row][column], is_new);
-                        }
-                    }
-                    continue;
-                }
-                for row in 0..AXIS {
-                    for column in 0..AXIS {
-                        let bit = AXIS * row + column;
-                        if under.inside >> bit & 1 == 1 {
-                            let to = to.wrapping_add(offsets[row][column]);
-                            let is_new = new >> bit & 1 == 1;
-                            put(s, to, found[row][column], is_new);
-                        }
-                    }
+                let from = Steps::<_, AXIS> { first: points.add(tile * channels + channel), step };
+                let pixels = Pixels { first: to, offsets: &offsets };
+                if under.is_whole() && new == inner {
+                    minimal::both::<S, ImageBack, AXIS, AXIS>(s, from, AddedInner(pixels));
+                } else {
+                    minimal::both::<S, ImageBack, AXIS, AXIS>(s, from, Added { pixels, inside: under, new });
                 }
             }
         }
     }
-}
-
-/// Writes a vector, or adds it to what is there already.
-///
-/// # Safety
-///
-/// The vector at `to` must be writable, and readable unless it is new.
-#[inline(always)]
-unsafe fn put<S: Simd>(s: S, to: *mut f32, value: S::F, is_new: bool) {
-    // SAFETY: as the caller promises.
-    unsafe { s.store(to, if is_new { value } else { s.add(s.load(to), value) }) }
 }

@@ -88,25 +88,39 @@ impl Outputs<'_> {
     }
 }
 
-/// Lists the gradients of every channel, and adds their sums to `bias`.
+/// Adds the gradients of every channel to `bias`.
+///
+/// # Safety
+///
+/// There must be a code for every output, and `bias` hold whole vectors.
+#[inline(always)]
+pub(super) unsafe fn add_to_bias<S: Simd>(s: S, geometry: &Geometry, outputs: Outputs<'_>, bias: *mut f32) {
+    let channels = geometry.block.out_channels;
+    for channel in (0..channels).step_by(S::LANES) {
+        let mut sum = s.splat(0.0);
+        // SAFETY: as the caller promises; loads stop at the last channel.
+        unsafe {
+            for unit in 0..outputs.gradients.len() / channels {
+                sum = s.add(sum, outputs.at(s, unit * channels + channel, channels - channel));
+            }
+            let bias = bias.add(channel);
+            s.store(bias, s.add(s.load(bias), sum));
+        }
+    }
+}
+
+/// Lists the gradients of every channel.
 ///
 /// # Safety
 ///
 /// There must be a code for every output, and a pixel in `at` for every part of it; the lists must be as long as they
-/// say, and `bias` hold a number for every output channel.
+/// say.
 #[inline(always)]
-pub(super) unsafe fn list(
-    geometry: &Geometry,
-    outputs: Outputs<'_>,
-    at: &[u32],
-    lists: &mut Lists<'_>,
-    bias: Option<*mut f32>,
-) {
+pub(super) unsafe fn list(geometry: &Geometry, outputs: Outputs<'_>, at: &[u32], lists: &mut Lists<'_>) {
     let channels = geometry.block.out_channels;
     let mask = geometry.unit_pixels - 1;
     let mut found = 0;
     for channel in 0..channels {
-        let mut sum = 0.0;
         let mut index = channel;
         for unit in 0..outputs.gradients.len() / channels {
             // SAFETY: `index` is `unit · channels + channel`; no more are found than there are outputs.
@@ -117,19 +131,13 @@ pub(super) unsafe fn list(
                 let pixel = unit * geometry.unit_pixels + (usize::from(code) & mask);
                 *lists.pixels.get_unchecked_mut(found) = *at.get_unchecked(pixel);
                 *lists.values.get_unchecked_mut(found) = value;
-                // As bits: which ones live cannot be guessed, and a branch would have to be.
-                sum += f32::from_bits(value.to_bits() & u32::from(lives).wrapping_neg());
+                // Not a branch: which ones live cannot be guessed.
                 found += usize::from(lives);
             }
             index += channels;
         }
-        // SAFETY: the caller promises an end and a bias for every channel.
-        unsafe {
-            *lists.ends.get_unchecked_mut(channel) = found;
-            if let Some(bias) = bias {
-                *bias.add(channel) += sum;
-            }
-        }
+        // SAFETY: the caller promises an end for every channel.
+        unsafe { *lists.ends.get_unchecked_mut(channel) = found };
     }
 }
 

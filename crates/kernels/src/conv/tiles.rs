@@ -11,7 +11,7 @@
 )]
 
 use super::forward::Task;
-use super::minimal::{OUT, POINTS};
+use super::minimal::by_side;
 use super::points::{self, Part, WINDOW};
 use super::{DEAD, Pool, SIDE};
 use crate::Activation;
@@ -27,6 +27,8 @@ pub(super) struct Group<'a> {
     input: &'a [f32],
     /// Room for the points of tiles.
     work: &'a mut [f32],
+    /// Room for what is pooled later, channels last.
+    convolved: &'a mut [f32],
     /// Outputs per channel, of all images.
     units: usize,
     first_sample: usize,
@@ -43,13 +45,25 @@ impl<'a> Group<'a> {
     pub(super) fn new(
         task: &'a Task<'a>,
         input: &'a [f32],
-        work: &'a mut [f32],
+        (work, convolved): (&'a mut [f32], &'a mut [f32]),
         units: usize,
         first_sample: usize,
         output: &'a mut [f32],
         codes: Option<&'a mut [u8]>,
     ) -> Self {
-        Self { task, input, work, units, first_sample, sample: 0, dropout: None, sample_end: 0, output, codes }
+        Self {
+            task,
+            input,
+            work,
+            convolved,
+            units,
+            first_sample,
+            sample: 0,
+            dropout: None,
+            sample_end: 0,
+            output,
+            codes,
+        }
     }
 }
 
@@ -64,8 +78,9 @@ impl Kernel for Group<'_> {
         assert!(self.codes.as_ref().is_none_or(|codes| codes.len() == self.output.len()));
         if geometry.transforms_forward() {
             assert!(self.work.len() == geometry.forward_work_len());
+            assert!(self.convolved.len() == geometry.convolved_len(images));
             // SAFETY: the lengths are right.
-            return unsafe { self.transformed(s) };
+            return unsafe { by_side!(geometry.tile, OUT, AXIS => self.transformed::<S, OUT, AXIS>(s)) };
         }
         assert!(self.task.offsets.len() >= self.units * geometry.unit_pixels);
         for block in 0..geometry.out_channels() / geometry.columns {
@@ -99,21 +114,22 @@ impl Group<'_> {
 
     /// All columns by way of the points of tiles.
     #[inline(always)]
-    unsafe fn transformed<S: Simd>(&mut self, s: S) {
+    unsafe fn transformed<S: Simd, const OUT: usize, const AXIS: usize>(&mut self, s: S) {
+        const { assert!(AXIS == OUT + SIDE - 1) };
         let task = self.task;
         let geometry = &task.geometry;
         let (channels, padded) = (geometry.channels, geometry.out_channels());
         let (image_step, output_step) = (geometry.point_step(channels), geometry.point_step(padded));
-        let weight_step = geometry.weights_len() / POINTS;
+        let weight_step = geometry.weights_len() / geometry.num_points();
         let images = self.input.as_ptr();
         let image_points = self.work.as_mut_ptr();
         self.rewind();
         for (first, count) in geometry.shares(self.units / geometry.units) {
             // SAFETY: `run` has checked the lengths that these addresses follow from.
             unsafe {
-                let output_points = image_points.add(POINTS * image_step);
-                points::image_points(s, geometry, images, (first, count), image_points);
-                for point in 0..POINTS {
+                let output_points = image_points.add(geometry.num_points() * image_step);
+                points::image_points::<S, AXIS>(s, geometry, images, (first, count), image_points);
+                for point in 0..geometry.num_points() {
                     let right = Panels {
                         first: task.weights.as_ptr().add(point * weight_step),
                         panel_step: geometry.columns * channels,
@@ -127,7 +143,8 @@ impl Group<'_> {
                 for (tile, place) in geometry.places(first, count).enumerate() {
                     let part = place.part(geometry);
                     for channel in (0..geometry.block.out_channels).step_by(S::LANES) {
-                        let mut values = points::outputs(s, output_points.add(tile * padded + channel), output_step);
+                        let from = output_points.add(tile * padded + channel);
+                        let mut values = points::outputs::<S, OUT, AXIS>(s, from, output_step);
                         let bias = s.load(task.bias.as_ptr().add(channel));
                         for row in 0..OUT {
                             for column in 0..OUT {
@@ -139,27 +156,69 @@ impl Group<'_> {
                 }
             }
         }
+        if geometry.pools_later() {
+            // SAFETY: all tiles are done.
+            unsafe { self.pool_convolved(s) };
+        }
+    }
+
+    /// Pools what the tiles have left, an output at a time.
+    #[inline(always)]
+    unsafe fn pool_convolved<S: Simd>(&mut self, s: S) {
+        let geometry = &self.task.geometry;
+        let channels = geometry.block.out_channels;
+        let [_, _, width] = geometry.block.output_shape();
+        let row = WINDOW * width * channels;
+        let mut window = self.convolved.as_ptr();
+        for unit_row in 0..self.units / width {
+            for unit in unit_row * width..(unit_row + 1) * width {
+                self.enter(unit);
+                for channel in (0..channels).step_by(S::LANES) {
+                    let left = channels - channel;
+                    // SAFETY: every output has a window of convolved ones, of which loads stop at the last channel.
+                    unsafe {
+                        let at = window.add(channel);
+                        let values = [
+                            s.load_some(at, left),
+                            s.load_some(at.add(channels), left),
+                            s.load_some(at.add(row), left),
+                            s.load_some(at.add(row + channels), left),
+                        ];
+                        let (value, code) = largest(s, values);
+                        self.finish_one(s, channel, unit, value, code);
+                    }
+                }
+                window = window.wrapping_add(WINDOW * channels);
+            }
+            window = window.wrapping_add(row);
+        }
     }
 
     /// The outputs of a tile.
     #[inline(always)]
-    unsafe fn finish_tile<S: Simd>(&mut self, s: S, channel: usize, part: Part, values: [[S::F; OUT]; OUT]) {
-        let block = &self.task.geometry.block;
-        let pool = block.pool;
+    unsafe fn finish_tile<S: Simd, const OUT: usize>(
+        &mut self,
+        s: S,
+        channel: usize,
+        part: Part,
+        values: [[S::F; OUT]; OUT],
+    ) {
+        let geometry = &self.task.geometry;
+        let block = &geometry.block;
+        let (pool, channels) = (block.pool, block.out_channels);
+        if geometry.pools_later() {
+            // SAFETY: the part is in the convolved images.
+            return unsafe { put_tile(s, self.convolved.as_mut_ptr().add(channel), part, channels, channel, &values) };
+        }
         self.enter(part.first);
-        if pool == Pool::None && block.activation == Activation::Identity && self.dropout.is_none() && part.is_whole() {
+        if pool == Pool::None
+            && block.activation == Activation::Identity
+            && self.dropout.is_none()
+            && part.is_whole::<OUT>()
+        {
             // As most tiles of a batch norm's input are: nothing but stores.
-            let channels = block.out_channels;
-            for row in 0..OUT {
-                for column in 0..OUT {
-                    let at = (part.first + row * part.width + column) * channels + channel;
-                    // SAFETY: as the caller promises.
-                    unsafe {
-                        s.store_some(self.output.as_mut_ptr().add(at), values[row][column], channels - channel);
-                    }
-                }
-            }
-            return;
+            // SAFETY: the part is in the output.
+            return unsafe { put_tile(s, self.output.as_mut_ptr().add(channel), part, channels, channel, &values) };
         }
         for row in 0..OUT {
             for column in 0..OUT {
@@ -350,6 +409,31 @@ impl Group<'_> {
             s.store_some(self.output.as_mut_ptr().add(at), value, channels - channel);
             if let Some(codes) = &mut self.codes {
                 s.store_some_bytes(codes.as_mut_ptr().add(at), code, channels - channel);
+            }
+        }
+    }
+}
+
+/// Stores a vector of channels of the outputs of a tile.
+///
+/// # Safety
+///
+/// All of them must be writable: `to` is the vector of the first output of all.
+#[inline(always)]
+unsafe fn put_tile<S: Simd, const OUT: usize>(
+    s: S,
+    to: *mut f32,
+    part: Part,
+    channels: usize,
+    channel: usize,
+    values: &[[S::F; OUT]; OUT],
+) {
+    for row in 0..OUT {
+        for column in 0..OUT {
+            if row < part.rows && column < part.columns {
+                let at = (part.first + row * part.width + column) * channels;
+                // SAFETY: as the caller promises.
+                unsafe { s.store_some(to.add(at), values[row][column], channels - channel) };
             }
         }
     }

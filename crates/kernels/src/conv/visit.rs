@@ -7,7 +7,7 @@
 
 use super::backward::Task;
 use super::full::Masked;
-use super::minimal::POINTS;
+use super::minimal::by_side;
 use super::reduce::part_len;
 use super::sparse::{Lists, Outputs};
 use super::{Pool, full, points, sparse};
@@ -42,7 +42,7 @@ impl Kernel for Group<'_> {
         // The addresses below follow from these lengths.
         assert!(self.input.len() == images * geometry.image_len() && S::LANES == geometry.lanes);
         assert!(outputs.gradients.len() == units * geometry.block.out_channels);
-        let needs_codes = geometry.block.pool == Pool::Max2 || !outputs.codes.is_empty();
+        let needs_codes = geometry.pools() || !outputs.codes.is_empty();
         assert!(!needs_codes || outputs.codes.len() == outputs.gradients.len());
         assert!(self.sums.len() == part_len(geometry));
         if let Some(grad_images) = &self.grad_images {
@@ -52,7 +52,7 @@ impl Kernel for Group<'_> {
         if geometry.transforms_backward() {
             assert!(self.work.len() == geometry.backward_work_len());
             // SAFETY: the lengths are right.
-            return unsafe { self.transformed(s, images) };
+            return unsafe { by_side!(geometry.tile, OUT, AXIS => self.transformed::<S, OUT, AXIS>(s, images)) };
         }
         assert!(self.task.pixels.len() >= units * geometry.unit_pixels);
         if geometry.block.pool == Pool::None {
@@ -71,11 +71,12 @@ impl Kernel for Group<'_> {
             if geometry.has_few_channels() {
                 sparse::add_to_filters_of_few(s, geometry, outputs, self.task.pixels, input, sums);
                 if grad_images.is_some() {
-                    sparse::list(geometry, outputs, self.task.pixels, lists, None);
+                    sparse::list(geometry, outputs, self.task.pixels, lists);
                 }
             } else {
                 let bias = sums.add(geometry.sums_len());
-                sparse::list(geometry, outputs, self.task.pixels, lists, Some(bias));
+                sparse::add_to_bias(s, geometry, outputs, bias);
+                sparse::list(geometry, outputs, self.task.pixels, lists);
                 sparse::add_to_filters(s, geometry, lists, input, sums);
             }
             if let Some(grad_images) = grad_images {
@@ -88,11 +89,12 @@ impl Kernel for Group<'_> {
 impl Group<'_> {
     /// The gradients without pooling, by way of the points of tiles.
     #[inline(always)]
-    unsafe fn transformed<S: Simd>(&mut self, s: S, images: usize) {
+    unsafe fn transformed<S: Simd, const OUT: usize, const AXIS: usize>(&mut self, s: S, images: usize) {
         let geometry = &self.task.geometry;
         let (channels, padded) = (geometry.channels, geometry.out_channels());
         let (image_step, gradient_step) = (geometry.point_step(channels), geometry.point_step(padded));
-        let (sum_step, filter_step) = (geometry.sums_len() / POINTS, geometry.filters_len() / POINTS);
+        let points = geometry.num_points();
+        let (sum_step, filter_step) = (geometry.sums_len() / points, geometry.filters_len() / points);
         let (outputs, filters) = (self.outputs, self.task.filters.as_ptr());
         let (out_channels, input) = (geometry.block.out_channels, self.input.as_ptr());
         let sums = self.sums.as_mut_ptr();
@@ -102,13 +104,13 @@ impl Group<'_> {
             let start = if first == 0 { self.start } else { Start::Result };
             // SAFETY: `run` has checked the lengths that these addresses follow from.
             unsafe {
-                let gradient_points = image_points.add(POINTS * image_step);
-                let grad_image_points = gradient_points.add(POINTS * gradient_step);
+                let gradient_points = image_points.add(points * image_step);
+                let grad_image_points = gradient_points.add(points * gradient_step);
                 let bias = sums.add(geometry.sums_len());
                 let block = (first, count);
-                points::image_points(s, geometry, input, block, image_points);
-                points::gradient_points(s, geometry, outputs, block, gradient_points, bias);
-                for point in 0..POINTS {
+                points::image_points::<S, AXIS>(s, geometry, input, block, image_points);
+                points::gradient_points::<S, OUT, AXIS>(s, geometry, outputs, block, gradient_points, bias);
+                for point in 0..points {
                     let image_points = image_points.add(point * image_step).cast_const();
                     let gradient_points = gradient_points.add(point * gradient_step).cast_const();
                     let right = Panels {
@@ -134,7 +136,7 @@ impl Group<'_> {
                     tile::multiply(s, (count, out_channels), left, right, result, Start::Zero);
                 }
                 if let Some(images) = grad_images {
-                    points::write_images(s, geometry, grad_image_points, block, images);
+                    points::write_images::<S, AXIS>(s, geometry, grad_image_points, block, images);
                 }
             }
         }

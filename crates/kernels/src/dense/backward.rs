@@ -197,6 +197,7 @@ struct Copy<'a> {
 }
 
 impl Kernel for Copy<'_> {
+    #[expect(clippy::inline_always, reason = "the body must be compiled with the instruction set")]
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         for (to, from) in self.rows.chunks_exact_mut(self.len).zip(self.from.chunks(self.step)) {

@@ -135,7 +135,7 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn multiply_apart(
+    unsafe fn multiply_wide(
         self,
         terms: usize,
         left: (*const f32, usize),
@@ -144,6 +144,22 @@ impl Simd for Avx512 {
         adds: bool,
     ) -> bool {
         unsafe { product::six_rows_of_four(terms, left, right, result, adds) };
+        true
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_apart<const P: usize, const Q: usize>(
+        self,
+        terms: usize,
+        left: (*const f32, usize),
+        right: (*const f32, usize),
+        result: (*mut f32, usize),
+        adds: bool,
+    ) -> bool {
+        if (P, Q) != (12, 2) {
+            return false;
+        }
+        unsafe { product::twelve_rows_apart(terms, left, right, result, adds) };
         true
     }
 

@@ -3,7 +3,7 @@
 //! thread of the same core wants some too.
 
 use std::arch::asm;
-use std::arch::x86_64::{__m512, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_storeu_ps};
+use std::arch::x86_64::{__m512, _MM_HINT_ET0, _mm_prefetch, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_storeu_ps};
 
 /// Numbers in a vector.
 const LANES: usize = 16;
@@ -72,7 +72,7 @@ macro_rules! six_rows {
     };
 }
 
-/// As [`Simd::multiply_apart`](crate::simd::Simd::multiply_apart).
+/// As [`Simd::multiply_wide`](crate::simd::Simd::multiply_wide).
 ///
 /// # Safety
 ///
@@ -87,7 +87,7 @@ pub(super) unsafe fn six_rows_of_four(
 ) {
     // SAFETY: the caller promises what is read and written.
     unsafe {
-        let mut sums = start::<4>(6, result, result_step, adds);
+        let mut sums = start::<4>(6, terms, result, result_step, adds);
         sum_up!(
             sums,
             [
@@ -119,6 +119,81 @@ pub(super) unsafe fn six_rows_of_four(
             panel_step = in(reg) size_of::<f32>() * panel_step,
         );
         finish::<4>(6, &sums, result, result_step);
+    }
+}
+
+/// A row of twelve for one term, with two vectors of the right matrix.
+macro_rules! row_of_twelve {
+    ($left:literal, $a:literal $b:literal) => {
+        concat!(
+            "vbroadcastss zmm28, dword ptr [",
+            $left,
+            "]\n",
+            "vfmadd231ps zmm",
+            $a,
+            ", zmm24, zmm28\n",
+            "vfmadd231ps zmm",
+            $b,
+            ", zmm25, zmm28\n",
+        )
+    };
+}
+
+/// As [`Simd::multiply_apart`](crate::simd::Simd::multiply_apart).
+///
+/// # Safety
+///
+/// As there.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn twelve_rows_apart(
+    terms: usize,
+    (left, row_step): (*const f32, usize),
+    (right, right_step): (*const f32, usize),
+    (result, result_step): (*mut f32, usize),
+    adds: bool,
+) {
+    // SAFETY: the caller promises what is read and written.
+    unsafe {
+        let mut sums = start::<2>(12, terms, result, result_step, adds);
+        sum_up!(
+            sums,
+            [
+                "test {terms}, {terms}",
+                "jz 3f",
+                "2:",
+                "vmovups zmm24, [{right}]",
+                "vmovups zmm25, [{right} + 64]",
+                "add {right}, {right_step}",
+                row_of_twelve!("{first}", 0 1),
+                row_of_twelve!("{first} + {row_step}", 2 3),
+                row_of_twelve!("{first} + 2 * {row_step}", 4 5),
+                row_of_twelve!("{second}", 6 7),
+                row_of_twelve!("{second} + {row_step}", 8 9),
+                row_of_twelve!("{second} + 2 * {row_step}", 10 11),
+                row_of_twelve!("{third}", 12 13),
+                row_of_twelve!("{third} + {row_step}", 14 15),
+                row_of_twelve!("{third} + 2 * {row_step}", 16 17),
+                row_of_twelve!("{fourth}", 18 19),
+                row_of_twelve!("{fourth} + {row_step}", 20 21),
+                row_of_twelve!("{fourth} + 2 * {row_step}", 22 23),
+                "add {first}, 4",
+                "add {second}, 4",
+                "add {third}, 4",
+                "add {fourth}, 4",
+                "dec {terms}",
+                "jnz 2b",
+                "3:"
+            ],
+            terms = inout(reg) terms => _,
+            first = inout(reg) left => _,
+            second = inout(reg) left.wrapping_add(3 * row_step) => _,
+            third = inout(reg) left.wrapping_add(6 * row_step) => _,
+            fourth = inout(reg) left.wrapping_add(9 * row_step) => _,
+            row_step = in(reg) size_of::<f32>() * row_step,
+            right = inout(reg) right => _,
+            right_step = in(reg) size_of::<f32>() * right_step,
+        );
+        finish::<2>(12, &sums, result, result_step);
     }
 }
 
@@ -158,7 +233,7 @@ macro_rules! adjacent_rows {
         ) {
             // SAFETY: the caller promises what is read and written.
             unsafe {
-                let mut sums = start::<2>($rows, result, result_step, adds);
+                let mut sums = start::<2>($rows, terms, result, result_step, adds);
                 sum_up!(
                     sums,
                     [
@@ -215,19 +290,35 @@ adjacent_rows!(
     adjacent_row!(7, 14 15)
 );
 
-/// What the sums of rows of `Q` vectors start from.
+/// What the sums of rows of `Q` vectors start from. Where they are long, and what is there is not read, it is asked for: it
+/// can come to the cache meanwhile.
 ///
 /// # Safety
 ///
 /// The rows must be readable if it adds.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn start<const Q: usize>(rows: usize, result: *const f32, step: usize, adds: bool) -> [__m512; SUMS] {
+unsafe fn start<const Q: usize>(
+    rows: usize,
+    terms: usize,
+    result: *const f32,
+    step: usize,
+    adds: bool,
+) -> [__m512; SUMS] {
+    const LONG: usize = 64;
     let mut sums = [_mm512_setzero_ps(); SUMS];
-    if adds {
-        for (index, sum) in sums.iter_mut().take(rows * Q).enumerate() {
-            // SAFETY: the caller promises the rows.
-            *sum = unsafe { _mm512_loadu_ps(result.add(index / Q * step + index % Q * LANES)) };
+    if !adds && terms < LONG {
+        return sums;
+    }
+    for (index, sum) in sums.iter_mut().take(rows * Q).enumerate() {
+        let at = result.wrapping_add(index / Q * step + index % Q * LANES);
+        // SAFETY: the caller promises the rows; a prefetch promises nothing.
+        unsafe {
+            if adds {
+                *sum = _mm512_loadu_ps(at);
+            } else {
+                _mm_prefetch::<_MM_HINT_ET0>(at.cast());
+            }
         }
     }
     sums
