@@ -163,6 +163,24 @@ pub(crate) trait Simd: Copy + Send + Sync {
         }
     }
 
+    /// The lanes of a vector that the lowest bits of some indices name.
+    fn pick(self, from: Self::F, indices: Self::U) -> Self::F;
+    /// Four rows of four numbers, of which every one starts `step` numbers after the last; as many as there are lanes for.
+    ///
+    /// # Safety
+    ///
+    /// They must be readable.
+    #[inline(always)]
+    unsafe fn load_fours(self, from: *const f32, step: usize) -> Self::F {
+        let mut lanes = [0.0; MAX_LANES];
+        for (row, four) in lanes.chunks_exact_mut(4).enumerate() {
+            // SAFETY: the caller promises the rows.
+            unsafe { std::ptr::copy_nonoverlapping(from.add(row * step), four.as_mut_ptr(), 4) };
+        }
+        // SAFETY: there are as many numbers as lanes at most.
+        unsafe { self.load(lanes.as_ptr()) }
+    }
+
     /// Asks for the cache line of an address, which need not be one.
     #[inline(always)]
     fn prefetch(self, _at: *const f32) {}

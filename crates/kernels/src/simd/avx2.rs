@@ -118,6 +118,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn pick(self, from: Self::F, indices: Self::U) -> Self::F {
+        unsafe { _mm256_permutevar8x32_ps(from, indices) }
+    }
+
+    #[inline(always)]
     fn prefetch(self, at: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }

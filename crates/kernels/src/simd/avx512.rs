@@ -130,6 +130,21 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn pick(self, from: Self::F, indices: Self::U) -> Self::F {
+        unsafe { _mm512_permutexvar_ps(indices, from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_fours(self, from: *const f32, step: usize) -> Self::F {
+        unsafe {
+            let rows = _mm512_castps128_ps512(_mm_loadu_ps(from));
+            let rows = _mm512_insertf32x4::<1>(rows, _mm_loadu_ps(from.add(step)));
+            let rows = _mm512_insertf32x4::<2>(rows, _mm_loadu_ps(from.add(2 * step)));
+            _mm512_insertf32x4::<3>(rows, _mm_loadu_ps(from.add(3 * step)))
+        }
+    }
+
+    #[inline(always)]
     fn prefetch(self, at: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }

@@ -83,6 +83,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn pick(self, from: Self::F, indices: Self::U) -> Self::F {
+        indices.map(|index| from[index as usize % 4])
+    }
+
+    #[inline(always)]
     fn u_splat(self, x: u32) -> Self::U {
         [x; 4]
     }
