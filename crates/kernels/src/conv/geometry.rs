@@ -41,6 +41,8 @@ pub(super) struct Geometry {
     pub(super) tile: usize,
     /// Whether pooling takes a tile at a time. Where a window may lie in two tiles, it needs all of an image's.
     pub(super) pools_tiles: bool,
+    /// Whether the forward pass keeps the outputs of a few images until all of their tiles are done, to pool them then.
+    pub(super) pools_later: bool,
 }
 
 impl Geometry {
@@ -70,10 +72,12 @@ impl Geometry {
             columns: if out_channels <= lanes { lanes } else { 2 * lanes },
             tile: minimal::SIDES[0].0,
             pools_tiles: false,
+            pools_later: false,
         };
         let tile = bare.best_tile();
         let pools_tiles = bare.pools() && tile.is_multiple_of(WINDOW);
         let bare = Self { tile, pools_tiles, ..bare };
+        let bare = Self { pools_later: bare.pools() && !pools_tiles && bare.transforms_forward(), ..bare };
         let by_points = match pass {
             Pass::Forward => bare.transforms_forward(),
             Pass::Backward => bare.transforms_backward(),
@@ -96,12 +100,6 @@ impl Geometry {
     #[inline]
     pub(super) fn pools(&self) -> bool {
         self.block.pool != Pool::None
-    }
-
-    /// Whether the forward pass keeps the outputs of a few images until all of their tiles are done, to pool them then.
-    #[inline]
-    pub(super) fn pools_later(&self) -> bool {
-        self.transforms_forward() && self.pools() && !self.pools_tiles
     }
 
     /// Whether the weight gradient has its lanes in the output channels, as input channels are few.
@@ -223,7 +221,7 @@ impl Geometry {
             return cached;
         }
         let transformed = self.tiles_together().div_ceil(self.num_tiles(1));
-        if self.pools() && !self.pools_tiles { transformed } else { cached.max(transformed) }
+        if self.pools_later { transformed } else { cached.max(transformed) }
     }
 
     /// For `images` images, the pixel at the upper left of each output's part of the (bordered) image;

@@ -90,7 +90,7 @@ impl Geometry {
 
     /// Numbers of some images' outputs that are pooled later.
     pub(super) fn convolved_len(&self, images: usize) -> usize {
-        let pixels = if self.pools_later() { self.convolved().iter().product() } else { 0 };
+        let pixels = if self.pools_later { self.convolved().iter().product() } else { 0 };
         images * pixels * self.block.out_channels
     }
 

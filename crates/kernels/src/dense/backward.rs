@@ -121,10 +121,8 @@ impl DenseBlock {
                 Scratch::with(|scratch| {
                     // The inputs of this task, close together: a row of the whole input is far from the next.
                     let own = scratch.images.floats(batch * rows);
-                    isa::run(
-                        isa,
-                        Copy { from: input.get(first..).unwrap_or_default(), step: self.inputs, rows: own, len: rows },
-                    );
+                    let from = input.get(first..).unwrap_or_default();
+                    isa::run(isa, Copy { from, step: self.inputs, rows: own, len: rows });
                     for column in (0..padded).step_by(columns) {
                         let product = Product {
                             left: own,
@@ -156,20 +154,7 @@ impl DenseBlock {
             let own = weight.len() / self.outputs;
             Scratch::with(|scratch| {
                 let panels = scratch.images.floats(round_up(own, columns) * self.outputs);
-                for (panel, rows) in
-                    panels.chunks_exact_mut(columns * self.outputs).zip(weight.chunks(columns * self.outputs))
-                {
-                    if rows.len() == panel.len() {
-                        transpose(isa, rows, columns, self.outputs, panel);
-                        continue;
-                    }
-                    panel.fill(0.0);
-                    for (column, row) in rows.chunks_exact(self.outputs).enumerate() {
-                        for (out, &value) in row.iter().enumerate() {
-                            panel[out * columns + column] = value;
-                        }
-                    }
-                }
+                pack_transposed(isa, weight, self.outputs, columns, panels);
                 let product = Product {
                     left: gradients,
                     row_step: padded,
@@ -185,6 +170,22 @@ impl DenseBlock {
                 isa::run(isa, product);
             });
         });
+    }
+}
+
+/// Packs the transpose of a matrix with rows of `len` into panels of so many columns, zeros where there is none.
+fn pack_transposed(isa: Isa, matrix: &[f32], len: usize, columns: usize, panels: &mut [f32]) {
+    for (panel, rows) in panels.chunks_exact_mut(columns * len).zip(matrix.chunks(columns * len)) {
+        if rows.len() == panel.len() {
+            transpose(isa, rows, columns, len, panel);
+            continue;
+        }
+        panel.fill(0.0);
+        for (column, row) in rows.chunks_exact(len).enumerate() {
+            for (term, &value) in row.iter().enumerate() {
+                panel[term * columns + column] = value;
+            }
+        }
     }
 }
 

@@ -73,10 +73,8 @@ impl DenseBlock {
                     let weight = &weight[first * self.outputs..][..terms * self.outputs];
                     let right = if is_packed {
                         let packed = scratch.images.floats(terms * grid.columns);
-                        isa::run(
-                            isa,
-                            Pack { matrix: weight, len: self.outputs, first: column, panels: packed, columns: panel },
-                        );
+                        let (len, columns) = (self.outputs, panel);
+                        isa::run(isa, Pack { matrix: weight, len, first: column, panels: &mut *packed, columns });
                         Right::packed(packed, terms, panel)
                     } else {
                         Right { numbers: &weight[column..], panel_step: panel, row_step: self.outputs, columns: panel }
