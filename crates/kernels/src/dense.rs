@@ -10,8 +10,6 @@ mod product;
 pub use backward::Backward;
 pub use forward::Forward;
 
-use rayon::prelude::*;
-
 use crate::Activation;
 use crate::isa::Isa;
 use crate::workspace::round_up;
@@ -44,20 +42,6 @@ impl DenseBlock {
     fn padded_outputs(&self, isa: Isa) -> usize {
         round_up(self.outputs, Self::columns(isa, self.outputs))
     }
-}
-
-/// Cuts a matrix with rows of `len` into panels of so many columns, zeros where there is no column. The rows of a
-/// long matrix are so far apart that they compete for the same few lines of the caches.
-fn pack_panels(matrix: &[f32], len: usize, columns: usize, panels: &mut [f32], at_least: usize) {
-    let rows = matrix.len() / len;
-    panels.par_chunks_mut(rows * columns).with_min_len(at_least).enumerate().for_each(|(block, panel)| {
-        let first = block * columns;
-        let own = columns.min(len - first);
-        for (to, from) in panel.chunks_exact_mut(columns).zip(matrix.chunks_exact(len)) {
-            to[..own].copy_from_slice(&from[first..first + own]);
-            to[own..].fill(0.0);
-        }
-    });
 }
 
 /// Rows of a result that are worth packing the right matrix for, or waking another thread.

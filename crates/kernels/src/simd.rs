@@ -206,34 +206,16 @@ pub(crate) trait Simd: Copy + Send + Sync {
     }
 
     /// The same for a tile of `P` rows and `Q` vectors: row `p`, vector `q` is or gains
-    /// `Σ left[p · row_step + i] · right[i · right_step + q · LANES ..]`.
+    /// `Σ left[p · row_step + i · term_step] · right[i · right_step + q · LANES ..]`.
     ///
     /// # Safety
     ///
     /// As there.
     #[inline(always)]
-    unsafe fn multiply_apart<const P: usize, const Q: usize>(
+    unsafe fn multiply_tile<const P: usize, const Q: usize>(
         self,
         _terms: usize,
-        (_left, _row_step): (*const f32, usize),
-        (_right, _right_step): (*const f32, usize),
-        (_result, _result_step): (*mut f32, usize),
-        _adds: bool,
-    ) -> bool {
-        false
-    }
-
-    /// The same for a tile of `P` rows that lie next to each other, and `Q` vectors: row `p`, vector `q` is or gains
-    /// `Σ left[p + i · left_step] · right[i · right_step + q · LANES ..]`.
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    #[inline(always)]
-    unsafe fn multiply_adjacent<const P: usize, const Q: usize>(
-        self,
-        _terms: usize,
-        (_left, _left_step): (*const f32, usize),
+        (_left, _row_step, _term_step): (*const f32, usize, usize),
         (_right, _right_step): (*const f32, usize),
         (_result, _result_step): (*mut f32, usize),
         _adds: bool,

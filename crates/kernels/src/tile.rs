@@ -239,13 +239,8 @@ unsafe fn multiply_rows<S: Simd, const P: usize, const Q: usize>(
     // SAFETY: the caller promises `P` rows, whole ones in the first case.
     unsafe {
         if columns == Q * S::LANES {
-            let (result, adds) = ((result, result_step), start == Start::Result);
-            let is_done = match (row_step, term_step) {
-                (1, _) => s.multiply_adjacent::<P, Q>(terms, (left, term_step), right, result, adds),
-                (_, 1) => s.multiply_apart::<P, Q>(terms, (left, row_step), right, result, adds),
-                _ => false,
-            };
-            if is_done {
+            let (left, result) = ((left, row_step, term_step), (result, result_step));
+            if s.multiply_tile::<P, Q>(terms, left, right, result, start == Start::Result) {
                 return P;
             }
         }

@@ -22,7 +22,7 @@ const BLOCK: ConvBlock = ConvBlock {
     output_layout: Layout::ChannelsLast,
 };
 
-/// Of the largest sum of absolute values. The points of the largest tiles round up to 1.4e-6 of it away.
+/// Of the largest sum of absolute values. The points of the largest tiles may round more than a millionth of it away.
 const TOLERANCE: f64 = 2e-6;
 
 fn channels() -> impl Strategy<Value = usize> {

@@ -91,13 +91,13 @@ struct Block<'a> {
 impl Kernel for Block<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        by_side!(self.task.tile, OUT, AXIS => self.transform::<S, OUT, AXIS>(s));
+        by_side!(self.task.tile, _OUT, AXIS => self.transform::<S, AXIS>(s));
     }
 }
 
 impl Block<'_> {
     #[inline(always)]
-    fn transform<S: Simd, const OUT: usize, const AXIS: usize>(self, s: S) {
+    fn transform<S: Simd, const AXIS: usize>(self, s: S) {
         let Self { task, first_column: first, rows: own_rows, packed } = self;
         let Pack { weight, columns: (columns, column_step), rows: (rows, row_step), panel, .. } = task;
         // The addresses below follow from these lengths.
@@ -145,13 +145,13 @@ struct Unpack<'a> {
 impl Kernel for Unpack<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        by_side!(self.geometry.tile, OUT, AXIS => self.transform::<S, OUT, AXIS>(s));
+        by_side!(self.geometry.tile, _OUT, AXIS => self.transform::<S, AXIS>(s));
     }
 }
 
 impl Unpack<'_> {
     #[inline(always)]
-    fn transform<S: Simd, const OUT: usize, const AXIS: usize>(self, s: S) {
+    fn transform<S: Simd, const AXIS: usize>(self, s: S) {
         let Self { geometry, sums, block, grad_weight } = self;
         let (inputs, out_channels) = (geometry.block.in_channels, geometry.out_channels());
         let point_step = sums.len() / (AXIS * AXIS);

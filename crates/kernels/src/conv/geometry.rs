@@ -39,10 +39,6 @@ pub(super) struct Geometry {
     pub(super) columns: usize,
     /// The side of the tiles whose points are taken, the one that needs the fewest products.
     pub(super) tile: usize,
-    /// Whether pooling takes a tile at a time. Where a window may lie in two tiles, it needs all of an image's.
-    pub(super) pools_tiles: bool,
-    /// Whether the forward pass keeps the outputs of a few images until all of their tiles are done, to pool them then.
-    pub(super) pools_later: bool,
 }
 
 impl Geometry {
@@ -71,13 +67,8 @@ impl Geometry {
             },
             columns: if out_channels <= lanes { lanes } else { 2 * lanes },
             tile: minimal::SIDES[0].0,
-            pools_tiles: false,
-            pools_later: false,
         };
-        let tile = bare.best_tile();
-        let pools_tiles = bare.pools() && tile.is_multiple_of(WINDOW);
-        let bare = Self { tile, pools_tiles, ..bare };
-        let bare = Self { pools_later: bare.pools() && !pools_tiles && bare.transforms_forward(), ..bare };
+        let bare = Self { tile: bare.best_tile(), ..bare };
         let by_points = match pass {
             Pass::Forward => bare.transforms_forward(),
             Pass::Backward => bare.transforms_backward(),
@@ -90,9 +81,10 @@ impl Geometry {
 
     /// The side of tiles that needs the fewest products, or nearly so: outputs that wait for pooling cost something too.
     fn best_tile(&self) -> usize {
-        let waits = |side: usize| self.pools() && !side.is_multiple_of(WINDOW);
-        let costs = minimal::SIDES
-            .map(|(side, cost)| (side, (cost + usize::from(waits(side))) * Self { tile: side, ..*self }.products()));
+        let costs = minimal::SIDES.map(|(tile, cost)| {
+            let with = Self { tile, ..*self };
+            (tile, (cost + usize::from(with.pools_later())) * with.products())
+        });
         costs.into_iter().min_by_key(|&(_, cost)| cost).expect("there are sides").0
     }
 
@@ -100,6 +92,13 @@ impl Geometry {
     #[inline]
     pub(super) fn pools(&self) -> bool {
         self.block.pool != Pool::None
+    }
+
+    /// Whether a window of pooling may lie in two tiles: the outputs of a few images are kept until all of their tiles are
+    /// done, to be pooled then.
+    #[inline]
+    pub(super) fn pools_later(&self) -> bool {
+        self.pools() && !self.tile.is_multiple_of(WINDOW)
     }
 
     /// Whether the weight gradient has its lanes in the output channels, as input channels are few.
@@ -221,7 +220,7 @@ impl Geometry {
             return cached;
         }
         let transformed = self.tiles_together().div_ceil(self.num_tiles(1));
-        if self.pools_later { transformed } else { cached.max(transformed) }
+        if self.pools_later() { transformed } else { cached.max(transformed) }
     }
 
     /// For `images` images, the pixel at the upper left of each output's part of the (bordered) image;

@@ -28,7 +28,7 @@ impl Geometry {
     /// How often pooling halves the sides of a tile.
     #[inline]
     fn halvings(&self) -> u32 {
-        if self.pools_tiles { WINDOW.ilog2() } else { 0 }
+        if self.pools() && !self.pools_later() { WINDOW.ilog2() } else { 0 }
     }
 
     /// Rows and columns of convolved pixels that outputs come from: pooling leaves out odd ones.
@@ -90,7 +90,8 @@ impl Geometry {
 
     /// Numbers of some images' outputs that are pooled later.
     pub(super) fn convolved_len(&self, images: usize) -> usize {
-        let pixels = if self.pools_later { self.convolved().iter().product() } else { 0 };
+        let pixels =
+            if self.transforms_forward() && self.pools_later() { self.convolved().iter().product() } else { 0 };
         images * pixels * self.block.out_channels
     }
 

@@ -156,7 +156,7 @@ impl Group<'_> {
                 }
             }
         }
-        if geometry.pools_later {
+        if geometry.pools_later() {
             // SAFETY: all tiles are done.
             unsafe { self.pool_convolved(s) };
         }
@@ -206,7 +206,7 @@ impl Group<'_> {
         let geometry = &self.task.geometry;
         let block = &geometry.block;
         let (pool, channels) = (block.pool, block.out_channels);
-        if geometry.pools_later {
+        if geometry.pools_later() {
             // SAFETY: the part is in the convolved images.
             return unsafe { put_tile(s, self.convolved.as_mut_ptr().add(channel), part, channels, channel, &values) };
         }

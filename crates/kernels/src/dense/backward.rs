@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::product::{Product, Right, Target};
-use super::{DenseBlock, MANY_ROWS, pack_panels};
+use super::product::{Pack, Product, Right, Target};
+use super::{DenseBlock, MANY_ROWS};
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa, Kernel};
 use crate::shared::Shared;
@@ -111,9 +111,11 @@ impl DenseBlock {
         let padded = self.padded_outputs(isa);
         let batch = input.len() / self.inputs;
         let at_least = self.tasks_at_least(batch);
-        if batch > 0 {
-            pack_panels(gradients, padded, columns, panels, at_least);
-        }
+        panels.par_chunks_mut((batch * columns).max(1)).with_min_len(at_least).enumerate().for_each(
+            |(block, panels)| {
+                isa::run(isa, Pack { matrix: gradients, len: padded, first: block * columns, panels, columns });
+            },
+        );
         let panels = &*panels;
         grad_weight.par_chunks_mut(TOGETHER * self.outputs).with_min_len(at_least).enumerate().for_each(
             |(task, result)| {

@@ -111,7 +111,8 @@ impl Kernel for Product<'_> {
     }
 }
 
-/// Packs some columns of a matrix into panels of so many, zeros where there is no column.
+/// Packs some columns of a matrix into panels of so many, zeros where there is no column. The rows of a long matrix are
+/// so far apart that they compete for the same few lines of the caches.
 pub(super) struct Pack<'a> {
     pub(super) matrix: &'a [f32],
     /// Columns of the matrix, and the first one that is packed.

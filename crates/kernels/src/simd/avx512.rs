@@ -163,34 +163,20 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn multiply_apart<const P: usize, const Q: usize>(
+    unsafe fn multiply_tile<const P: usize, const Q: usize>(
         self,
         terms: usize,
-        left: (*const f32, usize),
+        left: (*const f32, usize, usize),
         right: (*const f32, usize),
         result: (*mut f32, usize),
         adds: bool,
     ) -> bool {
-        if (P, Q) != (12, 2) {
-            return false;
-        }
-        unsafe { product::twelve_rows_apart(terms, left, right, result, adds) };
-        true
-    }
-
-    #[inline(always)]
-    unsafe fn multiply_adjacent<const P: usize, const Q: usize>(
-        self,
-        terms: usize,
-        left: (*const f32, usize),
-        right: (*const f32, usize),
-        result: (*mut f32, usize),
-        adds: bool,
-    ) -> bool {
+        let (_, row_step, term_step) = left;
         unsafe {
-            match (P, Q) {
-                (12, 2) => product::twelve_rows_of_two(terms, left, right, result, adds),
-                (8, 2) => product::eight_rows_of_two(terms, left, right, result, adds),
+            match (P, Q, row_step, term_step) {
+                (12, 2, 1, _) => product::twelve_adjacent_rows(terms, left, right, result, adds),
+                (8, 2, 1, _) => product::eight_adjacent_rows(terms, left, right, result, adds),
+                (12, 2, _, 1) => product::twelve_rows_apart(terms, left, right, result, adds),
                 _ => return false,
             }
         }

@@ -122,7 +122,7 @@ pub(super) unsafe fn six_rows_of_four(
     }
 }
 
-/// A row of twelve for one term, with two vectors of the right matrix.
+/// The same of twelve, with two vectors.
 macro_rules! row_of_twelve {
     ($left:literal, $a:literal $b:literal) => {
         concat!(
@@ -137,64 +137,6 @@ macro_rules! row_of_twelve {
             ", zmm25, zmm28\n",
         )
     };
-}
-
-/// As [`Simd::multiply_apart`](crate::simd::Simd::multiply_apart).
-///
-/// # Safety
-///
-/// As there.
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn twelve_rows_apart(
-    terms: usize,
-    (left, row_step): (*const f32, usize),
-    (right, right_step): (*const f32, usize),
-    (result, result_step): (*mut f32, usize),
-    adds: bool,
-) {
-    // SAFETY: the caller promises what is read and written.
-    unsafe {
-        let mut sums = start::<2>(12, terms, result, result_step, adds);
-        sum_up!(
-            sums,
-            [
-                "test {terms}, {terms}",
-                "jz 3f",
-                "2:",
-                "vmovups zmm24, [{right}]",
-                "vmovups zmm25, [{right} + 64]",
-                "add {right}, {right_step}",
-                row_of_twelve!("{first}", 0 1),
-                row_of_twelve!("{first} + {row_step}", 2 3),
-                row_of_twelve!("{first} + 2 * {row_step}", 4 5),
-                row_of_twelve!("{second}", 6 7),
-                row_of_twelve!("{second} + {row_step}", 8 9),
-                row_of_twelve!("{second} + 2 * {row_step}", 10 11),
-                row_of_twelve!("{third}", 12 13),
-                row_of_twelve!("{third} + {row_step}", 14 15),
-                row_of_twelve!("{third} + 2 * {row_step}", 16 17),
-                row_of_twelve!("{fourth}", 18 19),
-                row_of_twelve!("{fourth} + {row_step}", 20 21),
-                row_of_twelve!("{fourth} + 2 * {row_step}", 22 23),
-                "add {first}, 4",
-                "add {second}, 4",
-                "add {third}, 4",
-                "add {fourth}, 4",
-                "dec {terms}",
-                "jnz 2b",
-                "3:"
-            ],
-            terms = inout(reg) terms => _,
-            first = inout(reg) left => _,
-            second = inout(reg) left.wrapping_add(3 * row_step) => _,
-            third = inout(reg) left.wrapping_add(6 * row_step) => _,
-            fourth = inout(reg) left.wrapping_add(9 * row_step) => _,
-            row_step = in(reg) size_of::<f32>() * row_step,
-            right = inout(reg) right => _,
-            right_step = in(reg) size_of::<f32>() * right_step,
-        );
-        finish::<2>(12, &sums, result, result_step);
-    }
 }
 
 /// A row of two vectors for one term: the number of the left matrix is spread over the lanes on its way from memory.
@@ -215,10 +157,13 @@ macro_rules! adjacent_row {
     };
 }
 
-/// As [`Simd::multiply_adjacent`](crate::simd::Simd::multiply_adjacent), with rows as they are given.
-macro_rules! adjacent_rows {
-    ($name:ident, $rows:literal, $($row:expr),*) => {
-        /// As [`Simd::multiply_adjacent`](crate::simd::Simd::multiply_adjacent).
+/// Rows of two vectors: what they do for a term, how they go on to the next, and the operands of both.
+macro_rules! rows_of_two {
+    (
+        $name:ident($left:ident, $row_step:ident, $term_step:ident), $rows:literal,
+        [$($row:expr),*], [$($next:literal),*], $($operands:tt)*
+    ) => {
+        /// As [`Simd::multiply_tile`](crate::simd::Simd::multiply_tile).
         ///
         /// # Safety
         ///
@@ -226,7 +171,7 @@ macro_rules! adjacent_rows {
         #[target_feature(enable = "avx512f")]
         pub(super) unsafe fn $name(
             terms: usize,
-            (left, left_step): (*const f32, usize),
+            ($left, $row_step, $term_step): (*const f32, usize, usize),
             (right, right_step): (*const f32, usize),
             (result, result_step): (*mut f32, usize),
             adds: bool,
@@ -244,16 +189,15 @@ macro_rules! adjacent_rows {
                         "vmovups zmm25, [{right} + 64]",
                         "add {right}, {right_step}",
                         $($row,)*
-                        "add {left}, {left_step}",
+                        $($next,)*
                         "dec {terms}",
                         "jnz 2b",
                         "3:"
                     ],
                     terms = inout(reg) terms => _,
-                    left = inout(reg) left => _,
-                    left_step = in(reg) size_of::<f32>() * left_step,
                     right = inout(reg) right => _,
                     right_step = in(reg) size_of::<f32>() * right_step,
+                    $($operands)*
                 );
                 finish::<2>($rows, &sums, result, result_step);
             }
@@ -261,33 +205,67 @@ macro_rules! adjacent_rows {
     };
 }
 
-adjacent_rows!(
-    twelve_rows_of_two,
+rows_of_two!(
+    twelve_rows_apart(left, row_step, _term_step),
     12,
-    adjacent_row!(0, 0 1),
-    adjacent_row!(1, 2 3),
-    adjacent_row!(2, 4 5),
-    adjacent_row!(3, 6 7),
-    adjacent_row!(4, 8 9),
-    adjacent_row!(5, 10 11),
-    adjacent_row!(6, 12 13),
-    adjacent_row!(7, 14 15),
-    adjacent_row!(8, 16 17),
-    adjacent_row!(9, 18 19),
-    adjacent_row!(10, 20 21),
-    adjacent_row!(11, 22 23)
+    [
+        row_of_twelve!("{first}", 0 1),
+        row_of_twelve!("{first} + {row_step}", 2 3),
+        row_of_twelve!("{first} + 2 * {row_step}", 4 5),
+        row_of_twelve!("{second}", 6 7),
+        row_of_twelve!("{second} + {row_step}", 8 9),
+        row_of_twelve!("{second} + 2 * {row_step}", 10 11),
+        row_of_twelve!("{third}", 12 13),
+        row_of_twelve!("{third} + {row_step}", 14 15),
+        row_of_twelve!("{third} + 2 * {row_step}", 16 17),
+        row_of_twelve!("{fourth}", 18 19),
+        row_of_twelve!("{fourth} + {row_step}", 20 21),
+        row_of_twelve!("{fourth} + 2 * {row_step}", 22 23)
+    ],
+    ["add {first}, 4", "add {second}, 4", "add {third}, 4", "add {fourth}, 4"],
+    first = inout(reg) left => _,
+    second = inout(reg) left.wrapping_add(3 * row_step) => _,
+    third = inout(reg) left.wrapping_add(6 * row_step) => _,
+    fourth = inout(reg) left.wrapping_add(9 * row_step) => _,
+    row_step = in(reg) size_of::<f32>() * row_step,
 );
-adjacent_rows!(
-    eight_rows_of_two,
+rows_of_two!(
+    twelve_adjacent_rows(left, _row_step, term_step),
+    12,
+    [
+        adjacent_row!(0, 0 1),
+        adjacent_row!(1, 2 3),
+        adjacent_row!(2, 4 5),
+        adjacent_row!(3, 6 7),
+        adjacent_row!(4, 8 9),
+        adjacent_row!(5, 10 11),
+        adjacent_row!(6, 12 13),
+        adjacent_row!(7, 14 15),
+        adjacent_row!(8, 16 17),
+        adjacent_row!(9, 18 19),
+        adjacent_row!(10, 20 21),
+        adjacent_row!(11, 22 23)
+    ],
+    ["add {left}, {term_step}"],
+    left = inout(reg) left => _,
+    term_step = in(reg) size_of::<f32>() * term_step,
+);
+rows_of_two!(
+    eight_adjacent_rows(left, _row_step, term_step),
     8,
-    adjacent_row!(0, 0 1),
-    adjacent_row!(1, 2 3),
-    adjacent_row!(2, 4 5),
-    adjacent_row!(3, 6 7),
-    adjacent_row!(4, 8 9),
-    adjacent_row!(5, 10 11),
-    adjacent_row!(6, 12 13),
-    adjacent_row!(7, 14 15)
+    [
+        adjacent_row!(0, 0 1),
+        adjacent_row!(1, 2 3),
+        adjacent_row!(2, 4 5),
+        adjacent_row!(3, 6 7),
+        adjacent_row!(4, 8 9),
+        adjacent_row!(5, 10 11),
+        adjacent_row!(6, 12 13),
+        adjacent_row!(7, 14 15)
+    ],
+    ["add {left}, {term_step}"],
+    left = inout(reg) left => _,
+    term_step = in(reg) size_of::<f32>() * term_step,
 );
 
 /// What the sums of rows of `Q` vectors start from. Where they are long, and what is there is not read, it is asked for: it
