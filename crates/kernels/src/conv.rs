@@ -15,6 +15,7 @@ mod filters;
 mod forward;
 mod full;
 mod geometry;
+mod grey;
 mod layout;
 mod minimal;
 mod points;

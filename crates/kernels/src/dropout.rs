@@ -64,8 +64,9 @@ impl Dropout {
     #[expect(clippy::inline_always, reason = "it is part of the kernels")]
     #[inline(always)]
     pub(crate) fn mask<S: Simd>(&self, s: S, key: SampleKey, element: usize) -> S::M {
-        let counter = s.u_add(s.u_iota(), s.u_splat(as_u32(element)));
-        let z = s.u_xor(s.u_mul(counter, s.u_splat(GOLDEN)), s.u_splat(key.first));
+        // The product of a sum, as the sum of the products: one is the same everywhere, the other the same in all lanes.
+        let (lane, first) = (s.u_mul(s.u_iota(), s.u_splat(GOLDEN)), as_u32(element).wrapping_mul(GOLDEN));
+        let z = s.u_xor(s.u_add(lane, s.u_splat(first)), s.u_splat(key.first));
         let z = s.u_xor(z, s.u_shr::<16>(z));
         let z = s.u_add(s.u_mul(z, s.u_splat(FACTOR_1)), s.u_splat(key.second));
         let z = s.u_xor(z, s.u_shr::<15>(z));

@@ -19,6 +19,7 @@ pub mod conv;
 pub mod conv_norm;
 pub mod dense;
 pub mod dropout;
+mod ending;
 mod groups;
 mod isa;
 pub mod loss;

@@ -58,6 +58,10 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// The larger one; `b` if either is not a number.
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
     fn gt(self, a: Self::F, b: Self::F) -> Self::M;
+    /// Whether not `a <= b`: also where either is not a number.
+    fn not_le(self, a: Self::F, b: Self::F) -> Self::M;
+    fn all(self) -> Self::M;
+    fn both(self, a: Self::M, b: Self::M) -> Self::M;
     fn select(self, m: Self::M, yes: Self::F, no: Self::F) -> Self::F;
 
     fn u_splat(self, x: u32) -> Self::U;

@@ -220,6 +220,31 @@ fn sums_longer_than_a_cache_block_agree_with_the_reference() {
 }
 
 #[test]
+fn pooled_grey_images_agree_with_the_reference() {
+    for isa in Isa::available() {
+        for (out_channels, padding) in
+            [(17, Padding::Valid), (32, Padding::Valid), (40, Padding::Same), (70, Padding::Same)]
+        {
+            for (activation, rate) in
+                [(Activation::Relu, Some(0.25)), (Activation::Relu, None), (Activation::Identity, None)]
+            {
+                let block = ConvBlock {
+                    in_channels: 1,
+                    out_channels,
+                    height: 9,
+                    width: 8,
+                    padding,
+                    activation,
+                    pool: Pool::Max2,
+                    ..BLOCK
+                };
+                check_conv(isa, block, 11, rate, 7, &mut Workspace::new());
+            }
+        }
+    }
+}
+
+#[test]
 fn few_living_gradients_among_many_agree_with_the_reference() {
     // Rounding is that of the whole tile, whatever of it is left after the activation and the dropout.
     let block = ConvBlock {

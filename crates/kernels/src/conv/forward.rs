@@ -7,6 +7,7 @@ use super::tiles::Group;
 use super::{ConvBlock, TAPS, filters, layout};
 use crate::check_len;
 use crate::dropout::Dropout;
+use crate::ending::Ending;
 use crate::groups::for_each_group;
 use crate::isa::{self, Isa};
 use crate::transpose::transpose;
@@ -164,6 +165,11 @@ impl<'a> Task<'a> {
             offsets: &workspace.offsets,
             dropout,
         }
+    }
+
+    /// How the outputs of a sample end.
+    pub(super) fn ending(&self, sample: usize) -> Ending {
+        Ending::new(self.geometry.block.activation, self.dropout, sample)
     }
 
     /// A few images at a time, which is nothing that a result depends on.

@@ -227,20 +227,25 @@ impl Geometry {
     /// with pooling, of the four parts of each output.
     pub(super) fn pixels(&self, images: usize, pixels: &mut Vec<u32>) {
         let [_, out_height, out_width] = self.block.output_shape();
+        let image_pixels = self.height * self.width;
+        let as_u32 = |pixel: usize| u32::try_from(pixel).expect("a few images have fewer than 2^32 pixels");
         pixels.clear();
-        for image in 0..images {
-            for (y, x) in (0..out_height).flat_map(|y| (0..out_width).map(move |x| (y, x))) {
-                let at = |y, x| {
-                    u32::try_from((image * self.height + y) * self.width + x)
-                        .expect("a few images have fewer than 2^32 pixels")
-                };
-                match self.block.pool {
-                    Pool::None => pixels.push(at(y, x)),
-                    Pool::Max2 => {
-                        let parts = [(0, 0), (0, 1), (1, 0), (1, 1)];
-                        pixels.extend(parts.map(|(dy, dx)| at(2 * y + dy, 2 * x + dx)));
-                    }
+        for (y, x) in (0..out_height).flat_map(|y| (0..out_width).map(move |x| (y, x))) {
+            let at = |y, x| as_u32(y * self.width + x);
+            match self.block.pool {
+                Pool::None => pixels.push(at(y, x)),
+                Pool::Max2 => {
+                    let parts = [(0, 0), (0, 1), (1, 0), (1, 1)];
+                    pixels.extend(parts.map(|(dy, dx)| at(2 * y + dy, 2 * x + dx)));
                 }
+            }
+        }
+        let len = pixels.len();
+        for image in 1..images {
+            let first = as_u32(image * image_pixels);
+            pixels.extend_from_within(..len);
+            for pixel in &mut pixels[image * len..] {
+                *pixel += first;
             }
         }
     }

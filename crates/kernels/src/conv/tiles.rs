@@ -13,32 +13,31 @@
 use super::forward::Task;
 use super::minimal::by_side;
 use super::points::{self, Part, WINDOW};
-use super::{DEAD, Pool, SIDE};
-use crate::Activation;
-use crate::dropout::{Dropout, SampleKey};
+use super::{Pool, SIDE, grey};
+use crate::ending::Ending;
 use crate::isa::Kernel;
 use crate::simd::Simd;
 use crate::tile::{self, Panels, Start, Tile, accumulate, by_rows};
 
 /// A few images whose every output is computed by one thread.
 pub(super) struct Group<'a> {
-    task: &'a Task<'a>,
+    pub(super) task: &'a Task<'a>,
     /// Channels last, with the geometry's border.
-    input: &'a [f32],
+    pub(super) input: &'a [f32],
     /// Room for the points of tiles.
     work: &'a mut [f32],
     /// Room for what is pooled later, channels last.
     convolved: &'a mut [f32],
     /// Outputs per channel, of all images.
-    units: usize,
-    first_sample: usize,
-    /// The sample that is being worked on, its dropout, and the first output after it.
+    pub(super) units: usize,
+    pub(super) first_sample: usize,
+    /// The sample that is being worked on, how its outputs end, and the first output after it.
     sample: usize,
-    dropout: Option<(Dropout, SampleKey)>,
+    ending: Ending,
     sample_end: usize,
     /// Channels last.
-    output: &'a mut [f32],
-    codes: Option<&'a mut [u8]>,
+    pub(super) output: &'a mut [f32],
+    pub(super) codes: Option<&'a mut [u8]>,
 }
 
 impl<'a> Group<'a> {
@@ -58,8 +57,8 @@ impl<'a> Group<'a> {
             convolved,
             units,
             first_sample,
-            sample: 0,
-            dropout: None,
+            sample: first_sample,
+            ending: task.ending(first_sample),
             sample_end: 0,
             output,
             codes,
@@ -106,6 +105,7 @@ impl Group<'_> {
         // SAFETY: as the caller promises.
         unsafe {
             match self.task.geometry.block.pool {
+                Pool::Max2 if C == 1 => grey::windows::<S, Q>(s, self, block),
                 Pool::None => self.pixels::<S, Q, C>(s, block),
                 Pool::Max2 => self.windows::<S, Q, C>(s, block),
             }
@@ -211,11 +211,7 @@ impl Group<'_> {
             return unsafe { put_tile(s, self.convolved.as_mut_ptr().add(channel), part, channels, channel, &values) };
         }
         self.enter(part.first);
-        if pool == Pool::None
-            && block.activation == Activation::Identity
-            && self.dropout.is_none()
-            && part.is_whole::<OUT>()
-        {
+        if pool == Pool::None && self.ending.is_nothing() && part.is_whole::<OUT>() {
             // As most tiles of a batch norm's input are: nothing but stores.
             // SAFETY: the part is in the output.
             return unsafe { put_tile(s, self.output.as_mut_ptr().add(channel), part, channels, channel, &values) };
@@ -247,7 +243,7 @@ impl Group<'_> {
     }
 
     fn start_sample(&mut self) {
-        self.dropout = self.task.dropout.map(|dropout| (dropout, dropout.key(self.sample)));
+        self.ending = self.task.ending(self.sample);
     }
 
     /// One block of columns without pooling: a row of a tile is an output.
@@ -388,21 +384,11 @@ impl Group<'_> {
 
     /// Activates, drops out and stores a vector of one output's channels, of the sample that is worked on.
     #[inline(always)]
-    unsafe fn finish_one<S: Simd>(&mut self, s: S, channel: usize, unit: usize, mut value: S::F, mut code: S::U) {
+    unsafe fn finish_one<S: Simd>(&mut self, s: S, channel: usize, unit: usize, value: S::F, code: S::U) {
         let geometry = &self.task.geometry;
         let channels = geometry.block.out_channels;
-        let zero = s.splat(0.0);
-        if geometry.block.activation == Activation::Relu {
-            code = s.u_select(s.gt(value, zero), code, s.u_splat(u32::from(DEAD)));
-            // The value second: what is not a number must stay visible.
-            value = s.max(zero, value);
-        }
-        if let Some((dropout, key)) = self.dropout {
-            let element = (unit + geometry.units - self.sample_end) * channels + channel;
-            let kept = dropout.mask(s, key, element);
-            value = s.select(kept, s.mul(value, s.splat(dropout.scale())), zero);
-            code = s.u_select(kept, code, s.u_splat(u32::from(DEAD)));
-        }
+        let element = (unit + geometry.units - self.sample_end) * channels + channel;
+        let (value, code) = self.ending.apply(s, self.ending.kept(s, element), value, code);
         let at = unit * channels + channel;
         // SAFETY: the caller promises the unit; as many channels are left as are stored.
         unsafe {
@@ -441,7 +427,7 @@ unsafe fn put_tile<S: Simd, const OUT: usize>(
 
 /// The largest of a window's four values and which one it is, of equals the first.
 #[inline(always)]
-fn largest<S: Simd>(s: S, values: [S::F; 4]) -> (S::F, S::U) {
+pub(super) fn largest<S: Simd>(s: S, values: [S::F; 4]) -> (S::F, S::U) {
     let (mut best, mut index) = (values[0], s.u_splat(0));
     for position in 1..4 {
         let value = values[position];

@@ -6,14 +6,15 @@
 )]
 
 use super::{NormBlock, PARTS, Statistics};
-use crate::conv::{DEAD, Layout};
+use crate::check_len;
+use crate::conv::Layout;
 use crate::dropout::Dropout;
+use crate::ending::Ending;
 use crate::groups::for_each_group;
 use crate::isa::{self, Isa, Kernel};
 use crate::simd::Simd;
 use crate::transpose::transpose;
 use crate::workspace::{Scratch, Workspace};
-use crate::{Activation, check_len};
 
 /// The slices of a forward pass.
 ///
@@ -125,7 +126,7 @@ impl Kernel for Images<'_> {
         assert!(self.codes.as_ref().is_none_or(|codes| codes.len() == self.output.len()));
         assert!(self.factor.len() == channels && self.offset.len() == channels);
         for image in 0..images {
-            let drop = self.dropout.map(|dropout| (dropout, dropout.key(self.first_sample + image)));
+            let ending = Ending::new(block.activation, self.dropout, self.first_sample + image);
             for unit in 0..output_len / channels {
                 let pixels = block.pixels(unit);
                 for first in (0..channels).step_by(S::LANES) {
@@ -145,16 +146,7 @@ impl Kernel for Images<'_> {
                             code = s.u_select(s.gt(other, value), s.u_splat(PARTS[part]), code);
                             value = s.max(other, value);
                         }
-                        let zero = s.splat(0.0);
-                        if block.activation == Activation::Relu {
-                            code = s.u_select(s.gt(value, zero), code, s.u_splat(u32::from(DEAD)));
-                            value = s.max(zero, value);
-                        }
-                        if let Some((dropout, key)) = drop {
-                            let kept = dropout.mask(s, key, element);
-                            value = s.select(kept, s.mul(value, s.splat(dropout.scale())), zero);
-                            code = s.u_select(kept, code, s.u_splat(u32::from(DEAD)));
-                        }
+                        let (value, code) = ending.apply(s, ending.kept(s, element), value, code);
                         s.store_some(self.output.as_mut_ptr().add(to), value, left);
                         if let Some(codes) = &mut self.codes {
                             s.store_some_bytes(codes.as_mut_ptr().add(to), code, left);

@@ -57,6 +57,21 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn not_le(self, a: Self::F, b: Self::F) -> Self::M {
+        unsafe { _mm256_cmp_ps::<_CMP_NLE_UQ>(a, b) }
+    }
+
+    #[inline(always)]
+    fn all(self) -> Self::M {
+        unsafe { _mm256_castsi256_ps(_mm256_set1_epi32(-1)) }
+    }
+
+    #[inline(always)]
+    fn both(self, a: Self::M, b: Self::M) -> Self::M {
+        unsafe { _mm256_and_ps(a, b) }
+    }
+
+    #[inline(always)]
     fn select(self, m: Self::M, yes: Self::F, no: Self::F) -> Self::F {
         unsafe { _mm256_blendv_ps(no, yes, m) }
     }

@@ -60,6 +60,21 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn not_le(self, a: Self::F, b: Self::F) -> Self::M {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(a, b) }
+    }
+
+    #[inline(always)]
+    fn all(self) -> Self::M {
+        __mmask16::MAX
+    }
+
+    #[inline(always)]
+    fn both(self, a: Self::M, b: Self::M) -> Self::M {
+        a & b
+    }
+
+    #[inline(always)]
     fn select(self, m: Self::M, yes: Self::F, no: Self::F) -> Self::F {
         unsafe { _mm512_mask_blend_ps(m, no, yes) }
     }

@@ -12,6 +12,8 @@
     reason = "every block is sound for the same reason: the callers promise the addresses"
 )]
 
+use std::cmp::Ordering;
+
 use super::Simd;
 
 /// Nothing to prove: there is no special instruction.
@@ -75,6 +77,22 @@ impl Simd for Portable {
     #[inline(always)]
     fn gt(self, a: Self::F, b: Self::F) -> Self::M {
         zip(a, b, |a, b| a > b)
+    }
+
+    #[inline(always)]
+    fn not_le(self, a: Self::F, b: Self::F) -> Self::M {
+        // Where either is not a number, neither is less than, nor equal to, the other.
+        zip(a, b, |a, b| a.partial_cmp(&b).is_none_or(Ordering::is_gt))
+    }
+
+    #[inline(always)]
+    fn all(self) -> Self::M {
+        [true; Self::LANES]
+    }
+
+    #[inline(always)]
+    fn both(self, a: Self::M, b: Self::M) -> Self::M {
+        zip(a, b, |a, b| a && b)
     }
 
     #[inline(always)]
