@@ -97,9 +97,9 @@ fn convolutions(criterion: &mut Criterion) {
 }
 
 fn dense_layers(criterion: &mut Criterion) {
-    for (inputs, outputs) in [(784, 128), (1152, 128), (2048, 512), (5408, 128)] {
+    for (inputs, pixels, outputs) in [(784, 1, 128), (1152, 9, 128), (2048, 16, 512), (5408, 169, 128)] {
         let mut group = group(criterion, &format!("dense {inputs} to {outputs}"), BATCH);
-        let block = DenseBlock { inputs, outputs, activation: Activation::Relu };
+        let block = DenseBlock { inputs, pixels, outputs, activation: Activation::Relu };
         let (isa, mut workspace) = (Isa::detect(), Workspace::new());
         let dropout = Some(Dropout::new(0.5, 1, 0, 0));
         let (input, weight) = (numbers(BATCH * inputs), numbers(inputs * outputs));

@@ -62,11 +62,11 @@ pub fn conv_block(
     Tensor::from_dispatch(<burn::backend::Dispatch as FusedBackend>::fused_conv(images, weight, bias, call))
 }
 
-/// Applies a dense block.
+/// Applies a dense block. The pixels of its input are found from that.
 ///
 /// # Shapes
 ///
-/// - input: `[batch, inputs]`
+/// - input: `[batch, inputs]`, or the images `[batch, channels, height, width]` that are flattened to it, in either layout
 /// - weight: `[inputs, outputs]`, bias: `[outputs]`
 /// - output: `[batch, outputs]`
 ///
@@ -74,10 +74,10 @@ pub fn conv_block(
 ///
 /// If shapes do not match the block, or the device is not [supported](supports).
 #[must_use]
-pub fn dense_block(
+pub fn dense_block<const D: usize>(
     block: DenseBlock,
     dropout: Option<Dropout>,
-    input: Tensor<2>,
+    input: Tensor<D>,
     weight: Tensor<2>,
     bias: Tensor<1>,
 ) -> Tensor<2> {

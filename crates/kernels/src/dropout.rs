@@ -43,15 +43,6 @@ impl Dropout {
         hash(element, self.key(sample)) >= self.threshold
     }
 
-    /// Scales what is kept of one sample and clears the rest.
-    pub(crate) fn apply(&self, sample: usize, values: &mut [f32]) {
-        let key = self.key(sample);
-        for (element, value) in values.iter_mut().enumerate() {
-            let kept = hash(element, key) >= self.threshold;
-            *value = if kept { *value * self.scale } else { 0.0 };
-        }
-    }
-
     /// The key of one sample, to be asked for once per sample.
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the key are wanted")]
     #[inline]

@@ -197,12 +197,16 @@ proptest! {
 
     #[test]
     fn dense_blocks_agree_with_the_reference(
-        inputs in prop_oneof![1usize..=40, Just(64), 500usize..=600],
+        // As images of so many pixels, channels last.
+        (channels, pixels) in prop_oneof![
+            (prop_oneof![1usize..=40, Just(64), 500usize..=600], Just(1)),
+            (prop_oneof![1usize..=40, Just(16), Just(32), Just(64)], 2usize..=9),
+        ],
         outputs in prop_oneof![1usize..=40, Just(64), Just(128)],
         batch in prop_oneof![1usize..=14, 45usize..=50],
         activation in activation(), rate in rate(), seed in 0u64..1000,
     ) {
-        let block = DenseBlock { inputs, outputs, activation };
+        let block = DenseBlock { inputs: channels * pixels, pixels, outputs, activation };
         for isa in Isa::available() {
             check_dense(isa, block, batch, rate, seed, &mut Workspace::new());
         }
@@ -212,8 +216,9 @@ proptest! {
 #[test]
 fn sums_longer_than_a_cache_block_agree_with_the_reference() {
     for isa in Isa::available() {
-        for (inputs, outputs, batch) in [(1100, 20, 3), (20, 1100, 3), (7, 5, 1100)] {
-            let block = DenseBlock { inputs, outputs, activation: Activation::Relu };
+        for (inputs, pixels, outputs, batch) in [(1100, 1, 20, 3), (1100, 11, 20, 3), (20, 1, 1100, 3), (7, 1, 5, 1100)]
+        {
+            let block = DenseBlock { inputs, pixels, outputs, activation: Activation::Relu };
             check_dense(isa, block, batch, None, 5, &mut Workspace::new());
         }
     }

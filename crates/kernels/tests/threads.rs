@@ -75,7 +75,7 @@ fn conv_block(isa: Isa, in_channels: usize, pool: Pool) -> Vec<f32> {
 }
 
 fn dense_block(isa: Isa) -> Vec<f32> {
-    let block = DenseBlock { inputs: 700, outputs: 90, activation: Activation::Relu };
+    let block = DenseBlock { inputs: 700, pixels: 35, outputs: 90, activation: Activation::Relu };
     let batch = 133;
     let dropout = Some(Dropout::new(0.25, 1, 2, 3));
     let input = uneven(batch * block.inputs, 1);

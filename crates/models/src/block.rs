@@ -21,6 +21,8 @@ pub use fused::Kernels;
 pub(crate) use head::HeadConfig;
 pub use head::{Head, HeadKind};
 
+use burn::tensor::Tensor;
+
 use crate::slot::Slot;
 
 /// One operation of a network, with what decides its output size and its number of parameters.
@@ -64,6 +66,14 @@ pub(crate) struct BlockNames {
     pub(crate) pool: String,
     /// The dropout, unless its rate is 0, since the summary has no row for that.
     pub(crate) dropout: String,
+}
+
+/// Applies dense blocks and the head to features, or to maps that are flattened.
+pub(crate) fn classify<const D: usize>(blocks: &[DenseBlock], head: &Head, x: Tensor<D>) -> Tensor<2> {
+    match blocks.split_first() {
+        Some((first, rest)) => head.forward(rest.iter().fold(first.forward(x), |x, block| block.forward(x))),
+        None => head.forward(x),
+    }
 }
 
 /// A block of a network, whichever kind it is.

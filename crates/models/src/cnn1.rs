@@ -66,7 +66,7 @@ impl Cnn1 {
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let x = self.conv1.forward(images);
-        let x = self.dense1.forward(x.flatten(1, 3));
+        let x = self.dense1.forward(x);
         self.head.forward(x)
     }
 

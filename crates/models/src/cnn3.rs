@@ -75,7 +75,7 @@ impl Cnn3 {
         let x = self.conv1.forward(images);
         let x = self.conv2.forward(x);
         let x = self.conv3.forward(x);
-        let x = self.dense1.forward(x.flatten(1, 3));
+        let x = self.dense1.forward(x);
         self.head.forward(x)
     }
 

@@ -99,7 +99,7 @@ impl Cnn4 {
         let x = self.conv2.forward(x);
         let x = self.conv3.forward(x);
         let x = self.conv4.forward(x);
-        let x = self.dense1.forward(x.flatten(1, 3));
+        let x = self.dense1.forward(x);
         let x = self.dense2.forward(x);
         self.head.forward(x)
     }

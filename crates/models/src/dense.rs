@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::{
     Activation, BatchNormConstants, BatchNormPlacement, Bias, Block, DenseBlock, DenseBlockConfig, Head, HeadKind, Op,
+    classify,
 };
 use crate::initializer::{Draws, Initializer};
 use crate::naming::Style;
@@ -90,9 +91,7 @@ impl Dense {
     /// - output: `[batch, num_classes]`
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let pixels = images.flatten(1, 3);
-        let blocks = self.hidden.iter();
-        self.head.forward(blocks.fold(pixels, |x, block| block.forward(x)))
+        classify(&self.hidden, &self.head, images)
     }
 
     pub(crate) fn blocks(&mut self) -> Vec<Block<'_>> {

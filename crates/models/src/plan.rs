@@ -65,8 +65,8 @@ impl Plan {
 
     /// Turns each image into one row of features: [`Op::Flatten`] or [`Op::GlobalAverage`].
     pub(crate) fn reduce(&mut self, op: Op) -> Result<(), FieldError> {
-        // Flattening puts channels outermost: a last block that already lays them out so saves a copy.
-        if let Some(block) = self.conv_blocks.last_mut() {
+        // A mean is taken over pixels that lie next to each other; a dense block reads maps as they lie.
+        if let (Op::GlobalAverage, Some(block)) = (op, self.conv_blocks.last_mut()) {
             block.layout = Layout::ChannelsFirst;
         }
         self.add("input", op).map(drop)

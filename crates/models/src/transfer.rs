@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub use self::extractor::Extractor;
-use crate::block::{BatchNormPlacement, Block, ConvBlock, DenseBlock, Head, Kernels};
+use crate::block::{BatchNormPlacement, Block, ConvBlock, DenseBlock, Head, Kernels, classify};
 use crate::initializer::{Draws, Initializer};
 use crate::naming::Style;
 use crate::plan::{Blueprint, Plan};
@@ -182,8 +182,7 @@ impl Transfer {
     /// - output: `[batch, num_classes]`
     #[must_use]
     pub fn forward(&self, features: Tensor<4>) -> Tensor<2> {
-        let blocks = self.classifier.iter();
-        self.head.forward(blocks.fold(features.flatten(1, 3), |x, block| block.forward(x)))
+        classify(&self.classifier, &self.head, features)
     }
 
     pub(crate) fn blocks(&mut self) -> Vec<Block<'_>> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::{
     BatchNormConstants, BatchNormPlacement, Block, ConvBlock, ConvBlockConfig, ConvPadding, DenseBlock,
-    DenseBlockConfig, Head, HeadKind, Op,
+    DenseBlockConfig, Head, HeadKind, Op, classify,
 };
 use crate::initializer::{Draws, Initializer};
 use crate::naming::Style;
@@ -220,9 +220,11 @@ impl Vgg {
     /// - output: `[batch, num_classes]`
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let features = self.reduction.forward(self.features(images));
-        let blocks = self.classifier.iter();
-        self.head.forward(blocks.fold(features, |x, block| block.forward(x)))
+        let maps = self.features(images);
+        match self.reduction {
+            Reduction::Flatten => classify(&self.classifier, &self.head, maps),
+            Reduction::GlobalAverage => classify(&self.classifier, &self.head, self.reduction.forward(maps)),
+        }
     }
 
     /// Computes the maps of the last stage, which is what transfer to another task starts from.

@@ -216,7 +216,7 @@ fn inference(experiment: &Experiment) -> Result<(), Error> {
 
 /// A dense layer without anything around it is a product of matrices.
 fn peak() -> Result<(), Error> {
-    let block = dense::DenseBlock { inputs: SIDE, outputs: SIDE, activation: Activation::Identity };
+    let block = dense::DenseBlock { inputs: SIDE, pixels: 1, outputs: SIDE, activation: Activation::Identity };
     let (input, weight) = (vec![0.5; SIDE * SIDE], vec![0.25; SIDE * SIDE]);
     let bias = vec![0.0; SIDE];
     let mut output = vec![0.0; SIDE * SIDE];

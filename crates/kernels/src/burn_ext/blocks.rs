@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
 
 use super::cpu::Cpu;
 use super::memory::Recycled;
 use super::{ConvCall, DenseCall};
 use crate::conv::{self, ConvBlock, Layout, OutputGradient};
+use crate::dense::DenseBlock;
 use crate::profile::timed;
 use crate::{Isa, Workspace, dense};
 
@@ -113,8 +115,9 @@ impl Wants {
 
 /// The output of a dense block.
 pub(super) fn dense_forward<B: Cpu>(call: &DenseCall, tensors: [&FloatTensor<B>; 3]) -> FloatTensor<B> {
-    let block = &call.block;
-    let [input, weight, bias] = tensors.map(in_order::<B>);
+    let [input, weight, bias] = tensors;
+    let (input, block) = samples::<B>(call.block, input);
+    let (weight, bias) = (in_order::<B>(weight), in_order::<B>(bias));
     let batch = floats::<B>(&input).len() / block.inputs;
     let mut output = B::buffer(batch * block.outputs);
     let slices = dense::Forward {
@@ -137,8 +140,9 @@ pub(super) fn dense_backward<B: Cpu>(
     tensors: [&FloatTensor<B>; 4],
     wants_input: Wants,
 ) -> Gradients<B, 3> {
-    let block = &call.block;
-    let [input, weight, output, gradient] = tensors.map(in_order::<B>);
+    let [given, weight, output, gradient] = tensors;
+    let (input, block) = samples::<B>(call.block, given);
+    let [weight, output, gradient] = [weight, output, gradient].map(in_order::<B>);
     let input = floats::<B>(&input);
     let mut grad_input = (wants_input == Wants::Input).then(|| B::buffer(input.len()));
     let mut grad_weight = B::buffer(block.inputs * block.outputs);
@@ -158,7 +162,13 @@ pub(super) fn dense_backward<B: Cpu>(
         || Workspace::lend(|workspace| block.backward(Isa::detect(), slices, workspace)),
     );
     let batch = input.len() / block.inputs;
-    let grad_input = grad_input.map(|gradient| B::tensor(gradient, &[batch, block.inputs]));
+    let grad_input = grad_input.map(|gradient| match given.shape()[..] {
+        [_, channels, height, width] => {
+            let layout = if block.pixels == 1 { Layout::ChannelsFirst } else { Layout::ChannelsLast };
+            out_of_layout::<B>(gradient, batch, [channels, height, width], layout)
+        }
+        _ => B::tensor(gradient, &[batch, block.inputs]),
+    });
     let grad_weight = B::tensor(grad_weight, &[block.inputs, block.outputs]);
     [grad_input, Some(grad_weight), Some(B::tensor(grad_bias, &[block.outputs]))]
 }
@@ -176,6 +186,19 @@ pub(super) fn floats<B: Cpu>(tensor: &FloatTensor<B>) -> &[f32] {
 /// The tensor itself if its numbers lie in the order of its shape, else a copy.
 pub(super) fn in_order<B: Cpu>(tensor: &FloatTensor<B>) -> FloatTensor<B> {
     if B::floats(tensor).is_some() { tensor.clone() } else { B::copied(tensor) }
+}
+
+/// The samples of a dense block in order, and the block that reads them so: images may have their channels last.
+fn samples<B: Cpu>(block: DenseBlock, input: &FloatTensor<B>) -> (FloatTensor<B>, DenseBlock) {
+    let [_, _, height, width] = input.shape()[..] else {
+        return (in_order::<B>(input), DenseBlock { pixels: 1, ..block });
+    };
+    let (input, layout) = in_layout::<B>(input);
+    let pixels = match layout {
+        Layout::ChannelsFirst => 1,
+        Layout::ChannelsLast => height * width,
+    };
+    (input, DenseBlock { pixels, ..block })
 }
 
 /// Images in order, in whichever of the two layouts they are in; a copy if in neither.

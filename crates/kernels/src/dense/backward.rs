@@ -1,15 +1,18 @@
 //! The backward pass of a dense block.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::product::{Pack, Product, Right, Target};
-use super::{DenseBlock, MANY_ROWS};
+use super::{DenseBlock, samples_together};
 use crate::dropout::Dropout;
+use crate::ending::Ending;
 use crate::isa::{self, Isa, Kernel};
 use crate::shared::Shared;
 use crate::simd::Simd;
 use crate::tile::Start;
-use crate::transpose::transpose;
+use crate::transpose::{Rows, transpose_rows};
 use crate::workspace::{Scratch, Workspace, round_up};
 use crate::{Activation, check_len};
 
@@ -60,17 +63,13 @@ impl DenseBlock {
 
         let padded = self.padded_outputs(isa);
         let gradients = workspace.gradients.floats(batch * padded);
-        gradients
-            .par_chunks_mut(padded)
-            .zip(grad_output.par_chunks(self.outputs).zip(output.par_chunks(self.outputs)))
-            .with_min_len(MANY_ROWS)
-            .enumerate()
-            .for_each(|(sample, (gradients, (grad_output, output)))| {
-                let (own, rest) = gradients.split_at_mut(self.outputs);
-                own.copy_from_slice(grad_output);
-                rest.fill(0.0);
-                self.mask(dropout, sample, output, own);
-            });
+        let together = samples_together(self.outputs);
+        gradients.par_chunks_mut(together * padded).enumerate().for_each(|(task, gradients)| {
+            let first_sample = task * together;
+            let from = first_sample * self.outputs;
+            let (output, grad_output) = (&output[from..], &grad_output[from..]);
+            isa::run(isa, Mask { block: self, dropout, first_sample, output, grad_output, gradients, padded });
+        });
         let gradients = &*gradients;
         grad_bias.fill(0.0);
         for gradients in gradients.chunks_exact(padded) {
@@ -85,24 +84,6 @@ impl DenseBlock {
         }
     }
 
-    /// Turns the gradient of one sample's output into that before dropout and activation.
-    fn mask(&self, dropout: Option<Dropout>, sample: usize, output: &[f32], gradients: &mut [f32]) {
-        match self.activation {
-            Activation::Identity => {
-                if let Some(dropout) = dropout {
-                    dropout.apply(sample, gradients);
-                }
-            }
-            // An output that was dropped is zero too.
-            Activation::Relu => {
-                let scale = dropout.map_or(1.0, |dropout| dropout.scale());
-                for (gradient, &output) in gradients.iter_mut().zip(output) {
-                    *gradient = if output > 0.0 { *gradient * scale } else { 0.0 };
-                }
-            }
-        }
-    }
-
     /// The input's transpose times the gradients, a few rows per task.
     fn weight_gradient(&self, isa: Isa, input: &[f32], gradients: &[f32], grad_weight: &mut [f32], panels: &mut [f32]) {
         /// Rows of a task: a multiple of every tile's.
@@ -113,35 +94,41 @@ impl DenseBlock {
         let at_least = self.tasks_at_least(batch);
         panels.par_chunks_mut((batch * columns).max(1)).with_min_len(at_least).enumerate().for_each(
             |(block, panels)| {
-                isa::run(isa, Pack { matrix: gradients, len: padded, first: block * columns, panels, columns });
+                let (rows, first) = (gradients.chunks_exact(padded), block * columns);
+                isa::run(isa, Pack { rows, terms: batch, first, panels, columns });
             },
         );
         let panels = &*panels;
-        grad_weight.par_chunks_mut(TOGETHER * self.outputs).with_min_len(at_least).enumerate().for_each(
-            |(task, result)| {
-                let (first, rows) = (task * TOGETHER, result.len() / self.outputs);
-                Scratch::with(|scratch| {
-                    // The inputs of this task, close together: a row of the whole input is far from the next.
-                    let own = scratch.images.floats(batch * rows);
-                    let from = input.get(first..).unwrap_or_default();
-                    isa::run(isa, Copy { from, step: self.inputs, rows: own, len: rows });
-                    for column in (0..padded).step_by(columns) {
+        let result = Shared::new(grad_weight);
+        (0..self.inputs.div_ceil(TOGETHER)).into_par_iter().with_min_len(at_least).for_each(|task| {
+            let first = task * TOGETHER;
+            let rows = TOGETHER.min(self.inputs - first);
+            Scratch::with(|scratch| {
+                // The inputs of this task, close together: a row of the whole input is far from the next.
+                let own = scratch.images.floats(batch * rows);
+                let from = input.get(first..).unwrap_or_default();
+                isa::run(isa, Copy { from, step: self.inputs, rows: own, len: rows });
+                for column in (0..padded).step_by(columns) {
+                    for run in self.runs(first..first + rows) {
                         let product = Product {
-                            left: own,
+                            left: own.get(run.offset..).unwrap_or_default(),
                             row_step: 1,
                             term_step: rows,
                             right: Right::packed(&panels[column * batch..], batch, columns),
                             terms: batch,
-                            result: Target::new(&mut result[column..], self.outputs),
-                            rows,
+                            // SAFETY: every task has rows of its own.
+                            result: unsafe {
+                                Target::shared(result.from(run.row * self.outputs + column), self.run_step())
+                            },
+                            rows: run.len,
                             columns: columns.min(self.outputs - column),
                             start: Start::Zero,
                         };
                         isa::run(isa, product);
                     }
-                });
-            },
-        );
+                }
+            });
+        });
     }
 
     /// The gradients times the weights' transpose, a few columns per task.
@@ -151,12 +138,13 @@ impl DenseBlock {
         let rows = grad_input.len() / self.inputs;
         let at_least = self.tasks_at_least(rows);
         let result = Shared::new(grad_input);
-        weight.par_chunks(2 * columns * self.outputs).with_min_len(at_least).enumerate().for_each(|(task, weight)| {
-            let column = task * 2 * columns;
-            let own = weight.len() / self.outputs;
+        let together = 2 * columns;
+        (0..self.inputs.div_ceil(together)).into_par_iter().with_min_len(at_least).for_each(|task| {
+            let column = task * together;
+            let own = together.min(self.inputs - column);
             Scratch::with(|scratch| {
                 let panels = scratch.images.floats(round_up(own, columns) * self.outputs);
-                pack_transposed(isa, weight, self.outputs, columns, panels);
+                self.pack_transposed(isa, weight, column..column + own, columns, panels);
                 let product = Product {
                     left: gradients,
                     row_step: padded,
@@ -164,7 +152,7 @@ impl DenseBlock {
                     right: Right::packed(panels, self.outputs, columns),
                     terms: self.outputs,
                     // SAFETY: every task has columns of its own.
-                    result: unsafe { Target::columns_from(column, result, self.inputs) },
+                    result: unsafe { Target::shared(result.from(column), self.inputs) },
                     rows,
                     columns: own,
                     start: Start::Zero,
@@ -173,19 +161,55 @@ impl DenseBlock {
             });
         });
     }
+
+    /// Packs the transpose of the weights of some inputs into panels of so many, zeros where there is none.
+    fn pack_transposed(&self, isa: Isa, weight: &[f32], inputs: Range<usize>, columns: usize, panels: &mut [f32]) {
+        for (panel, first) in panels.chunks_exact_mut(columns * self.outputs).zip(inputs.clone().step_by(columns)) {
+            let end = inputs.end.min(first + columns);
+            if end < first + columns {
+                panel.fill(0.0);
+            }
+            for run in self.runs(first..end) {
+                let rows = Rows { from: &weight[run.row * self.outputs..], step: self.run_step(), count: run.len };
+                transpose_rows(isa, rows, self.outputs, &mut panel[run.offset..], columns);
+            }
+        }
+    }
 }
 
-/// Packs the transpose of a matrix with rows of `len` into panels of so many columns, zeros where there is none.
-fn pack_transposed(isa: Isa, matrix: &[f32], len: usize, columns: usize, panels: &mut [f32]) {
-    for (panel, rows) in panels.chunks_exact_mut(columns * len).zip(matrix.chunks(columns * len)) {
-        if rows.len() == panel.len() {
-            transpose(isa, rows, columns, len, panel);
-            continue;
-        }
-        panel.fill(0.0);
-        for (column, row) in rows.chunks_exact(len).enumerate() {
-            for (term, &value) in row.iter().enumerate() {
-                panel[term * columns + column] = value;
+/// Turns the gradients of outputs into those before dropout and activation, in rows of whole vectors.
+struct Mask<'a> {
+    block: &'a DenseBlock,
+    dropout: Option<Dropout>,
+    first_sample: usize,
+    output: &'a [f32],
+    grad_output: &'a [f32],
+    gradients: &'a mut [f32],
+    padded: usize,
+}
+
+impl Kernel for Mask<'_> {
+    #[expect(clippy::inline_always, reason = "the body must be compiled with the instruction set")]
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { block, dropout, first_sample, output, grad_output, gradients, padded } = self;
+        assert!(padded.is_multiple_of(S::LANES) && padded >= block.outputs);
+        let pairs = output.chunks_exact(block.outputs).zip(grad_output.chunks_exact(block.outputs));
+        for (index, (gradients, (output, grad_output))) in gradients.chunks_exact_mut(padded).zip(pairs).enumerate() {
+            // An output that was dropped is zero too, so that a ReLU's tells all; the identity's does not.
+            let ending = Ending::new(block.activation, dropout, first_sample + index);
+            for column in (0..padded).step_by(S::LANES) {
+                let left = block.outputs.saturating_sub(column);
+                // SAFETY: so many outputs are left; the gradients are whole vectors.
+                unsafe {
+                    let lives = match block.activation {
+                        Activation::Identity => ending.kept(s, column),
+                        Activation::Relu => s.gt(s.load_some(output.as_ptr().wrapping_add(column), left), s.splat(0.0)),
+                    };
+                    let gradient = s.load_some(grad_output.as_ptr().wrapping_add(column), left);
+                    let gradient = s.mul(gradient, s.splat(ending.scale()));
+                    s.store(gradients.as_mut_ptr().add(column), s.select(lives, gradient, s.splat(0.0)));
+                }
             }
         }
     }

@@ -1,14 +1,18 @@
 //! The forward pass of a dense block.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::product::{Pack, Product, Right, Target};
-use super::{DenseBlock, MANY_ROWS};
+use super::{DenseBlock, MANY_ROWS, samples_together};
+use crate::check_len;
 use crate::dropout::Dropout;
-use crate::isa::{self, Isa};
+use crate::ending::Ending;
+use crate::isa::{self, Isa, Kernel};
+use crate::simd::Simd;
 use crate::tile::Start;
 use crate::workspace::{Scratch, Workspace, round_up};
-use crate::{Activation, check_len};
 
 /// Terms of the sums that are taken before the next tile: as many rows of weights as stay in the first-level cache
 /// while every tile uses them.
@@ -20,7 +24,7 @@ const TILE_ROWS: usize = 12;
 ///
 /// # Shapes
 ///
-/// - `input`: `[batch, inputs]`
+/// - `input`: `[batch, inputs]`; inputs are `[channels, pixels]`, or `[pixels, channels]` where the block counts pixels
 /// - `weight`: `[inputs, outputs]`
 /// - `bias`: `[outputs]`
 /// - `output`: `[batch, outputs]`
@@ -57,7 +61,7 @@ impl DenseBlock {
         let padded = self.padded_outputs(isa);
         let at_least = self.tasks_at_least(batch);
         // A small batch is not worth the copy that lets every tile read neighbouring numbers.
-        let is_packed = padded != self.outputs || batch >= MANY_ROWS;
+        let is_packed = padded != self.outputs || batch >= MANY_ROWS || self.pixels > 1;
         // One task per block of rows and columns, each with a buffer of its own.
         let sums = workspace.partials.floats(grid.tasks() * grid.task_len());
         sums.par_chunks_mut(grid.task_len()).with_min_len(at_least).enumerate().for_each(|(task, result)| {
@@ -70,14 +74,14 @@ impl DenseBlock {
             Scratch::with(|scratch| {
                 for first in (0..self.inputs).step_by(TERMS) {
                     let terms = TERMS.min(self.inputs - first);
-                    let weight = &weight[first * self.outputs..][..terms * self.outputs];
                     let right = if is_packed {
                         let packed = scratch.images.floats(terms * grid.columns);
-                        let (len, columns) = (self.outputs, panel);
-                        isa::run(isa, Pack { matrix: weight, len, first: column, panels: &mut *packed, columns });
+                        let rows = self.weights_of(first..first + terms, weight);
+                        isa::run(isa, Pack { rows, terms, first: column, panels: &mut *packed, columns: panel });
                         Right::packed(packed, terms, panel)
                     } else {
-                        Right { numbers: &weight[column..], panel_step: panel, row_step: self.outputs, columns: panel }
+                        let numbers = &weight[first * self.outputs + column..];
+                        Right { numbers, panel_step: panel, row_step: self.outputs, columns: panel }
                     };
                     let product = Product {
                         left: &input[row * self.inputs + first..],
@@ -95,24 +99,51 @@ impl DenseBlock {
             });
         });
         let sums = &*sums;
-        output.par_chunks_mut(self.outputs).with_min_len(MANY_ROWS).enumerate().for_each(|(sample, output)| {
-            for (part, sums) in output.chunks_mut(grid.columns).zip(grid.parts(sums, sample)) {
-                part.copy_from_slice(&sums[..part.len()]);
-            }
-            self.finish(dropout, sample, output);
+        let together = samples_together(self.outputs);
+        output.par_chunks_mut(together * self.outputs).enumerate().for_each(|(task, output)| {
+            let first_sample = task * together;
+            isa::run(isa, Finish { block: self, grid: &grid, sums, dropout, first_sample, output });
         });
     }
 
-    /// Activates and drops out one sample.
-    fn finish(&self, dropout: Option<Dropout>, sample: usize, output: &mut [f32]) {
-        if self.activation == Activation::Relu {
-            for value in &mut *output {
-                // What is not a number must stay visible.
-                *value = if *value <= 0.0 { 0.0 } else { *value };
+    /// The rows of the weights of some inputs.
+    fn weights_of<'a>(&self, inputs: Range<usize>, weight: &'a [f32]) -> impl Iterator<Item = &'a [f32]> {
+        let (outputs, step) = (self.outputs, self.run_step());
+        self.runs(inputs)
+            .flat_map(move |run| weight[run.row * outputs..].chunks(step).take(run.len).map(move |row| &row[..outputs]))
+    }
+}
+
+/// Activates and drops out some samples.
+struct Finish<'a> {
+    block: &'a DenseBlock,
+    grid: &'a Grid,
+    sums: &'a [f32],
+    dropout: Option<Dropout>,
+    first_sample: usize,
+    output: &'a mut [f32],
+}
+
+impl Kernel for Finish<'_> {
+    #[expect(clippy::inline_always, reason = "the body must be compiled with the instruction set")]
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { block, grid, sums, dropout, first_sample, output } = self;
+        assert!(grid.columns.is_multiple_of(S::LANES));
+        for (index, output) in output.chunks_exact_mut(block.outputs).enumerate() {
+            let sample = first_sample + index;
+            let ending = Ending::new(block.activation, dropout, sample);
+            for (part, (output, sums)) in output.chunks_mut(grid.columns).zip(grid.parts(sums, sample)).enumerate() {
+                for column in (0..output.len()).step_by(S::LANES) {
+                    let kept = ending.kept(s, part * grid.columns + column);
+                    // SAFETY: there are whole vectors of sums; as many outputs are left as are stored.
+                    unsafe {
+                        let value = s.load(sums[column..].as_ptr());
+                        let (value, _) = ending.apply(s, kept, value, s.u_splat(0));
+                        s.store_some(output.as_mut_ptr().add(column), value, output.len() - column);
+                    }
+                }
             }
-        }
-        if let Some(dropout) = dropout {
-            dropout.apply(sample, output);
         }
     }
 }

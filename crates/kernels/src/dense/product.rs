@@ -54,18 +54,18 @@ pub(super) struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// The first columns.
+    /// Rows that nobody else has.
     pub(super) fn new(rows: &'a mut [f32], step: usize) -> Self {
         Self { numbers: Shared::new(rows), step }
     }
 
-    /// The columns from one on, of rows that others write too.
+    /// Rows of which others write something too, from the first number on.
     ///
     /// # Safety
     ///
     /// While this is used, nobody else may use the columns that are written.
-    pub(super) unsafe fn columns_from(column: usize, rows: Shared<'a>, step: usize) -> Self {
-        Self { numbers: rows.from(column), step }
+    pub(super) unsafe fn shared(rows: Shared<'a>, step: usize) -> Self {
+        Self { numbers: rows, step }
     }
 }
 
@@ -111,31 +111,32 @@ impl Kernel for Product<'_> {
     }
 }
 
-/// Packs some columns of a matrix into panels of so many, zeros where there is no column. The rows of a long matrix are
+/// Packs some columns of rows into panels of so many, zeros where there is no column. The rows of a long matrix are
 /// so far apart that they compete for the same few lines of the caches.
-pub(super) struct Pack<'a> {
-    pub(super) matrix: &'a [f32],
-    /// Columns of the matrix, and the first one that is packed.
-    pub(super) len: usize,
+pub(super) struct Pack<'a, I> {
+    /// Rows of equal length.
+    pub(super) rows: I,
+    /// How many there are.
+    pub(super) terms: usize,
+    /// The first column that is packed.
     pub(super) first: usize,
     pub(super) panels: &'a mut [f32],
     pub(super) columns: usize,
 }
 
-impl Kernel for Pack<'_> {
+impl<'a, I: Iterator<Item = &'a [f32]>> Kernel for Pack<'a, I> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let terms = self.matrix.len() / self.len;
-        let packed = self.panels.len() / terms;
-        let own = packed.min(self.len - self.first);
-        assert!(self.columns.is_multiple_of(S::LANES) && packed.is_multiple_of(self.columns));
-        for (term, row) in self.matrix.chunks_exact(self.len).enumerate() {
-            let row = &row[self.first..];
-            for panel in (0..packed).step_by(self.columns) {
-                let to = &mut self.panels[terms * panel + term * self.columns..][..self.columns];
+        let Self { rows, terms, first, panels, columns } = self;
+        let packed = panels.len() / terms.max(1);
+        assert!(columns.is_multiple_of(S::LANES) && packed.is_multiple_of(columns));
+        for (term, row) in rows.take(terms).enumerate() {
+            let row = &row[first..];
+            for panel in (0..packed).step_by(columns) {
+                let to = &mut panels[terms * panel + term * columns..][..columns];
                 for (index, to) in to.chunks_exact_mut(S::LANES).enumerate() {
                     let column = panel + index * S::LANES;
-                    let left = own.saturating_sub(column);
+                    let left = row.len().saturating_sub(column);
                     // SAFETY: so many columns are left, and `to` is a vector.
                     unsafe { s.store(to.as_mut_ptr(), s.load_some(row.as_ptr().wrapping_add(column), left)) };
                 }

@@ -250,7 +250,10 @@ pub(crate) struct Dense<'a> {
 impl Dense<'_> {
     /// Forward and backward.
     pub(crate) fn run(&self, grad_output: &[f32]) -> Gradients {
-        let DenseBlock { inputs, outputs, activation } = self.block;
+        let DenseBlock { inputs, pixels, outputs, activation } = self.block;
+        // Channels last where there are pixels, while the weights go channel by channel.
+        let channels = inputs / pixels;
+        let weight = |i: usize, o: usize| (i % channels * pixels + i / channels) * outputs + o;
         let mut all = Gradients {
             output: vec![0.0; self.batch * outputs],
             input: vec![0.0; self.input.len()],
@@ -261,7 +264,7 @@ impl Dense<'_> {
             for o in 0..outputs {
                 let mut value = f64::from(self.bias[o]);
                 for i in 0..inputs {
-                    value += f64::from(self.input[n * inputs + i]) * f64::from(self.weight[i * outputs + o]);
+                    value += f64::from(self.input[n * inputs + i]) * f64::from(self.weight[weight(i, o)]);
                 }
                 let mut slope = f64::from(u8::from(activation == Activation::Identity || value > 0.0));
                 if let Some(dropout) = self.dropout {
@@ -271,8 +274,8 @@ impl Dense<'_> {
                 let gradient = f64::from(grad_output[n * outputs + o]) * slope;
                 all.bias[o] += gradient;
                 for i in 0..inputs {
-                    all.input[n * inputs + i] += gradient * f64::from(self.weight[i * outputs + o]);
-                    all.weight[i * outputs + o] += gradient * f64::from(self.input[n * inputs + i]);
+                    all.input[n * inputs + i] += gradient * f64::from(self.weight[weight(i, o)]);
+                    all.weight[weight(i, o)] += gradient * f64::from(self.input[n * inputs + i]);
                 }
             }
         }

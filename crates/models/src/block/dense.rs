@@ -138,6 +138,11 @@ pub(super) fn linear(name: &str, [inputs, outputs]: [usize; 2], bias: Bias, draw
     linear
 }
 
+/// One row of features for each sample, channels outermost.
+pub(super) fn flat<const D: usize>(x: Tensor<D>) -> Tensor<2> {
+    x.flatten(1, D - 1)
+}
+
 /// A dense layer with its activation, and as configured: bias, batch norm and dropout.
 #[derive(Module, Debug)]
 pub struct DenseBlock {
@@ -164,17 +169,17 @@ impl DenseBlock {
     ///
     /// # Shapes
     ///
-    /// - x: `[batch, in_features]`
+    /// - x: `[batch, in_features]`, or maps `[batch, channels, height, width]`, which are flattened, channels outermost
     /// - output: `[batch, features]`
     #[must_use]
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        // The kernels know layers with biases.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<2> {
+        // The kernels know layers with biases, and read maps as they lie.
         let is_known = self.linear.bias.is_some() && self.kernels.cover(&x.device());
-        if is_known { self.fused(x) } else { self.finish(self.linear.forward(x)) }
+        if is_known { self.fused(x) } else { self.finish(self.linear.forward(flat(x))) }
     }
 
     /// Two kernels at most where the activation is a ReLU, as in a convolution's block; else the dense layer alone.
-    fn fused(&self, x: Tensor<2>) -> Tensor<2> {
+    fn fused<const D: usize>(&self, x: Tensor<D>) -> Tensor<2> {
         let dropout = Some(&self.dropout);
         match (self.activation, self.placement, &self.norm) {
             (Activation::Relu, BatchNormPlacement::BeforeActivation, Some(norm)) => {

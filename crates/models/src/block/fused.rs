@@ -186,11 +186,17 @@ impl<'a> Norm<'a> {
 ///
 /// # Shapes
 ///
-/// - x: `[batch, in_features]`
-pub(super) fn dense(linear: &Linear, function: Function, dropout: Option<&Dropout>, x: Tensor<2>) -> Tensor<2> {
+/// - x: `[batch, in_features]`, or the maps that are flattened to it
+pub(super) fn dense<const D: usize>(
+    linear: &Linear,
+    function: Function,
+    dropout: Option<&Dropout>,
+    x: Tensor<D>,
+) -> Tensor<2> {
     let weight = linear.weight.val();
     let [inputs, outputs] = weight.dims();
-    let kernel = DenseKernel { inputs, outputs, activation: function };
+    // Pixels are found from the input by the call below.
+    let kernel = DenseKernel { inputs, pixels: 1, outputs, activation: function };
     let dropout = dropout.and_then(|dropout| draw(dropout, &x.device()));
     burn_ext::dense_block(kernel, dropout, x, weight, bias(linear.bias.as_ref()))
 }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use kernels::Activation as Function;
 use serde::{Deserialize, Serialize};
 
-use super::dense::{Bias, linear};
+use super::dense::{Bias, flat, linear};
 use super::{Kernels, fused};
 use crate::activations::Observer;
 use crate::initializer::Draws;
@@ -103,14 +103,14 @@ impl Head {
     ///
     /// # Shapes
     ///
-    /// - x: `[batch, in_features]`
+    /// - x: as in [`DenseBlock::forward`](super::DenseBlock::forward)
     /// - output: `[batch, num_classes]`
     #[must_use]
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<2> {
         let z = if self.linear.bias.is_some() && self.kernels.cover(&x.device()) {
             fused::dense(&self.linear, Function::Identity, None, x)
         } else {
-            self.linear.forward(x)
+            self.linear.forward(flat(x))
         };
         match self.kind {
             HeadKind::Softmax | HeadKind::SigmoidSoftmax => z,
