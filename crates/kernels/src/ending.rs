@@ -1,5 +1,4 @@
-//! The end of a convolution or normalisation block: activation and dropout, and what the backward pass wants to know of
-//! them.
+//! The end of a block: activation and dropout, and what the backward pass of images wants to know of them.
 
 #![expect(
     clippy::inline_always,

@@ -1,7 +1,8 @@
-//! The forward pass with pooling of grey images, the first layer of many networks, on processors with 32 registers.
+//! Grey images with pooling, the first layer of many networks, on processors with 32 registers of 16 lanes.
 //!
 //! There are so few products for each output that everything else counts as much: what is the same for all outputs is
-//! found before the loops, and what is dropped is drawn before the products, which do not wait for it.
+//! found before the loops, and what is dropped is drawn before the products, which do not wait for it. The pixels under a
+//! window fill a vector, of which the way back picks.
 
 #![expect(
     clippy::inline_always,
@@ -9,16 +10,18 @@
 )]
 #![expect(clippy::needless_range_loop, reason = "vectors are counted alike in registers and in memory")]
 
+use super::geometry::Geometry;
 use super::points::WINDOW;
+use super::sparse::Outputs;
 use super::tiles::{Group, largest};
 use super::{SIDE, TAPS};
 use crate::simd::Simd;
 use crate::tile;
 
 /// Pixels along each side of what a window's outputs are taken from.
-const PATCH: usize = WINDOW + SIDE - 1;
+pub(super) const PATCH: usize = WINDOW + SIDE - 1;
 
-/// One block of columns.
+/// The forward pass, for one block of columns.
 ///
 /// # Safety
 ///
@@ -92,4 +95,49 @@ unsafe fn convolve<S: Simd, const Q: usize>(
         }
     }
     sums
+}
+
+/// Adds to the filters' gradients of one vector of channels and to their biases', as
+/// [`add_to_filters_of_few`](super::sparse::add_to_filters_of_few). A vector holds all pixels under an output: every lane
+/// picks those that its own part of the window was made of.
+///
+/// # Safety
+///
+/// As there, with as many lanes as a patch has pixels.
+#[inline(always)]
+pub(super) unsafe fn add_to_filters<S: Simd>(
+    s: S,
+    geometry: &Geometry,
+    outputs: Outputs<'_>,
+    at: &[u32],
+    first: usize,
+    images: *const f32,
+    filters: *mut f32,
+) {
+    let out_channels = geometry.block.out_channels;
+    let (step, left) = (geometry.out_channels(), out_channels - first);
+    // SAFETY: as for `add_to_filters_of_few`; loads of outputs stop at the last channel.
+    unsafe {
+        let mut sums: [[S::F; 1]; TAPS] = tile::load::<S, TAPS, 1>(s, filters, step);
+        let mut total = s.splat(0.0);
+        for unit in 0..outputs.gradients.len() / out_channels {
+            let index = unit * out_channels + first;
+            let value = outputs.at(s, index, left);
+            total = s.add(total, value);
+            let code = s.load_some_bytes(outputs.codes.as_ptr().add(index), left);
+            let row = s.u_shr::<1>(code);
+            // Row by row: the second part of a window is one pixel further, the third a row of the patch.
+            let part = s.u_add(code, s.u_add(row, row));
+            let patch = *at.get_unchecked(unit * WINDOW * WINDOW) as usize;
+            let patch = s.load_fours(images.add(patch), geometry.width);
+            for tap in 0..TAPS {
+                let pixel = s.u_splat([0, 1, 2, 4, 5, 6, 8, 9, 10][tap]);
+                let x = s.pick(patch, s.u_add(part, pixel));
+                sums[tap][0] = s.fma(x, value, sums[tap][0]);
+            }
+        }
+        tile::store::<S, TAPS, 1>(s, &sums, filters, step, S::LANES);
+        let bias = filters.add(TAPS * step);
+        s.store(bias, s.add(s.load(bias), total));
+    }
 }

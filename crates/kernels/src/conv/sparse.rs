@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::geometry::Geometry;
 use super::points::WINDOW;
-use super::{DEAD, SIDE, TAPS};
+use super::{DEAD, SIDE, TAPS, grey};
 use crate::simd::Simd;
 
 /// The non-zero gradients of one output channel: where they are and what they are.
@@ -288,56 +288,13 @@ pub(super) unsafe fn add_to_filters_of_few<S: Simd>(
             // SAFETY: the caller promises the addresses.
             unsafe {
                 let (images, filters) = (images.add(channel), filters.add(first));
-                if S::LANES >= PATCH * PATCH && geometry.channels == 1 {
-                    grey_columns(s, geometry, outputs, at, first, images, filters);
+                if S::LANES >= grey::PATCH * grey::PATCH && geometry.channels == 1 {
+                    grey::add_to_filters(s, geometry, outputs, at, first, images, filters);
                 } else {
                     few_columns(s, geometry, outputs, at, (first, channel), images, filters);
                 }
             }
         }
-    }
-}
-
-/// Side of the pixels that a window of outputs is made of.
-const PATCH: usize = WINDOW + SIDE - 1;
-
-/// For grey images, of which a vector holds all pixels under an output: every lane picks those that its own part of the
-/// window was made of.
-#[inline(always)]
-unsafe fn grey_columns<S: Simd>(
-    s: S,
-    geometry: &Geometry,
-    outputs: Outputs<'_>,
-    at: &[u32],
-    first: usize,
-    images: *const f32,
-    filters: *mut f32,
-) {
-    let out_channels = geometry.block.out_channels;
-    let (step, left) = (geometry.out_channels(), out_channels - first);
-    // SAFETY: as for `add_to_filters_of_few`; loads of outputs stop at the last channel.
-    unsafe {
-        let mut sums: [[S::F; 1]; TAPS] = crate::tile::load::<S, TAPS, 1>(s, filters, step);
-        let mut total = s.splat(0.0);
-        for unit in 0..outputs.gradients.len() / out_channels {
-            let index = unit * out_channels + first;
-            let value = outputs.at(s, index, left);
-            total = s.add(total, value);
-            let code = s.load_some_bytes(outputs.codes.as_ptr().add(index), left);
-            let row = s.u_shr::<1>(code);
-            // Row by row: the second part of a window is one pixel further, the third a row of the patch.
-            let part = s.u_add(code, s.u_add(row, row));
-            let patch = *at.get_unchecked(unit * WINDOW * WINDOW) as usize;
-            let patch = s.load_fours(images.add(patch), geometry.width);
-            for tap in 0..TAPS {
-                let pixel = s.u_splat([0, 1, 2, 4, 5, 6, 8, 9, 10][tap]);
-                let x = s.pick(patch, s.u_add(part, pixel));
-                sums[tap][0] = s.fma(x, value, sums[tap][0]);
-            }
-        }
-        crate::tile::store::<S, TAPS, 1>(s, &sums, filters, step, S::LANES);
-        let bias = filters.add(TAPS * step);
-        s.store(bias, s.add(s.load(bias), total));
     }
 }
 

@@ -107,7 +107,7 @@ impl Group<'_> {
             match self.task.geometry.block.pool {
                 Pool::Max2 if C == 1 => grey::windows::<S, Q>(s, self, block),
                 Pool::None => self.pixels::<S, Q, C>(s, block),
-                Pool::Max2 => self.windows::<S, Q, C>(s, block),
+                Pool::Max2 => self.windows::<S, Q>(s, block),
             }
         }
     }
@@ -275,23 +275,23 @@ impl Group<'_> {
 
     /// One block of columns with pooling: four rows of a tile are an output.
     #[inline(always)]
-    unsafe fn windows<S: Simd, const Q: usize, const C: usize>(&mut self, s: S, block: usize) {
+    unsafe fn windows<S: Simd, const Q: usize>(&mut self, s: S, block: usize) {
         let mut unit = 0;
         while unit < self.units {
             let left = self.units - unit;
             // SAFETY: no tile has more windows than outputs are left.
             unit += unsafe {
                 match left {
-                    3.. if S::WIDE => self.window_tile::<S, 12, Q, C>(s, block, unit),
-                    2.. if S::WIDE => self.window_tile::<S, 8, Q, C>(s, block, unit),
-                    _ => self.window_tile::<S, 4, Q, C>(s, block, unit),
+                    3.. if S::WIDE => self.window_tile::<S, 12, Q>(s, block, unit),
+                    2.. if S::WIDE => self.window_tile::<S, 8, Q>(s, block, unit),
+                    _ => self.window_tile::<S, 4, Q>(s, block, unit),
                 }
             };
         }
     }
 
     #[inline(always)]
-    unsafe fn window_tile<S: Simd, const P: usize, const Q: usize, const C: usize>(
+    unsafe fn window_tile<S: Simd, const P: usize, const Q: usize>(
         &mut self,
         s: S,
         block: usize,
@@ -299,7 +299,7 @@ impl Group<'_> {
     ) -> usize {
         // SAFETY: the caller promises `P / 4` outputs from `unit` on.
         unsafe {
-            let tile = self.convolve::<S, P, Q, C>(s, block, 4 * unit);
+            let tile = self.convolve::<S, P, Q, 0>(s, block, 4 * unit);
             for window in 0..P / 4 {
                 let (mut best, mut index) = (tile[4 * window], [s.u_splat(0); Q]);
                 for q in 0..Q {
