@@ -9,11 +9,13 @@ mod affine;
 mod config;
 mod crop;
 mod erase;
+mod resample;
 
 pub use config::{AugmentConfig, EraseConfig, EraseFill};
 
 use crate::random::{Domain, Stream};
 use affine::Affine;
+use resample::Resampler;
 
 /// What an image's variation is drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,12 +28,13 @@ pub struct DrawKey {
     pub index: u64,
 }
 
-/// Varies images of one size.
+/// Varies images of one size, one after the other. Threads have one each: it keeps buffers.
 #[derive(Clone, Debug)]
 pub struct Augmenter {
     config: AugmentConfig,
     height: usize,
     width: usize,
+    resampler: Resampler,
 }
 
 impl Augmenter {
@@ -40,19 +43,19 @@ impl Augmenter {
     /// `config` must have passed [`AugmentConfig::validate`].
     #[must_use]
     pub fn new(config: &AugmentConfig, height: usize, width: usize) -> Self {
-        Self { config: config.clone(), height, width }
+        Self { config: config.clone(), height, width, resampler: Resampler::new(height, width) }
     }
 
     /// Writes the variation of `image` that belongs to `key`.
     ///
     /// # Shapes
     ///
-    /// `image` and `out` are `[height, width]`, flat, on the scale of 0–255.
+    /// `image` and `out` are `[height, width]`, flat, both on the scale of 0–255.
     ///
     /// # Panics
     ///
     /// If either has another length.
-    pub fn apply(&self, key: DrawKey, image: &[f32], out: &mut [f32]) {
+    pub fn apply(&mut self, key: DrawKey, image: &[u8], out: &mut [f32]) {
         let size = self.height * self.width;
         assert_eq!((image.len(), out.len()), (size, size), "images of the size that was announced");
 
@@ -64,8 +67,8 @@ impl Augmenter {
         let (top, left) = (draws.below(2 * padding + 1), draws.below(2 * padding + 1));
 
         match affine {
-            Some(affine) => affine.resample(image, out, self.width),
-            None => out.copy_from_slice(image),
+            Some(affine) => self.resampler.resample(&affine, image, out),
+            None => out.iter_mut().zip(image).for_each(|(out, &pixel)| *out = f32::from(pixel)),
         }
         if flipped {
             out.chunks_exact_mut(self.width).for_each(<[f32]>::reverse);
@@ -84,8 +87,12 @@ mod tests {
     const HEIGHT: usize = 28;
     const WIDTH: usize = 28;
 
-    fn image() -> Vec<f32> {
-        (0..=255u8).cycle().step_by(37).take(HEIGHT * WIDTH).map(f32::from).collect()
+    fn image() -> Vec<u8> {
+        (0..=255).cycle().step_by(37).take(HEIGHT * WIDTH).collect()
+    }
+
+    fn unchanged() -> Vec<f32> {
+        image().into_iter().map(f32::from).collect()
     }
 
     fn augmented(config: &AugmentConfig, key: DrawKey) -> Vec<f32> {
@@ -115,7 +122,7 @@ mod tests {
     #[test]
     fn no_augmentation_leaves_every_bit_alone() {
         for index in 0..20 {
-            assert_eq!(augmented(&AugmentConfig::default(), key(1, 2, index)), image());
+            assert_eq!(augmented(&AugmentConfig::default(), key(1, 2, index)), unchanged());
         }
     }
 
@@ -146,12 +153,12 @@ mod tests {
     #[test]
     fn flipping_mirrors_every_row_of_about_the_asked_share() {
         let config = AugmentConfig { flip_probability: 0.25, ..AugmentConfig::default() };
-        let mut mirrored = image();
+        let mut mirrored = unchanged();
         mirrored.chunks_exact_mut(WIDTH).for_each(<[f32]>::reverse);
         let flips = (0..2_000)
             .filter(|&index| {
                 let out = augmented(&config, key(0, 0, index));
-                assert!(out == image() || out == mirrored);
+                assert!(out == unchanged() || out == mirrored);
                 out == mirrored
             })
             .count();

@@ -83,7 +83,7 @@ impl Loader {
         config: LoaderConfig,
     ) -> Self {
         let images = Images { dataset, augmentation, resize: None, normalizer };
-        Self::serving(Preparation::Images(images), indices, config)
+        Self::serving(Preparation::Images(Box::new(images)), indices, config)
     }
 
     /// A loader for features, at rows `indices`, as they are. They take the place of images in its batches.

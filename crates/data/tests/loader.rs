@@ -109,17 +109,17 @@ fn images_are_augmented_by_their_number_then_normalised() {
     let dataset = dataset();
     let indices = vec![50, 60];
     let normalizer = Arc::new(Normalize::Unit.fit(&dataset, &indices));
-    let augmenter = augmenter();
+    let mut augmenter = augmenter();
     let augmentation = Some((augmenter.clone(), 42));
     let config = LoaderConfig::default();
     let loader = Loader::new(Arc::clone(&dataset), indices.clone(), normalizer, augmentation, config);
     let expected: Vec<f32> = indices
         .into_iter()
         .flat_map(|index| {
-            let image: Vec<f32> = dataset.image(index).iter().map(|&it| f32::from(it)).collect();
+            let image = dataset.image(index);
             let mut out = vec![0.0; image.len()];
             let key = DrawKey { seed: 42, epoch: 9, index: index as u64 };
-            augmenter.apply(key, &image, &mut out);
+            augmenter.apply(key, image, &mut out);
             out.into_iter().map(|pixel| pixel / 255.0)
         })
         .collect();

@@ -1,10 +1,8 @@
-//! Rotation, shift, shear and zoom in one resampling.
+//! Rotation, shift, shear and zoom in one map.
 //!
 //! As Keras's `ImageDataGenerator` draws and composes them (`apply_affine_transform` of Keras 2.1.4 and
-//! later, and `scipy.ndimage.affine_transform` of order 1 with mode "nearest", which it calls): the
-//! matrix rotate · translate · shear · zoom maps positions of the output to positions of the input,
-//! taken from the centre of the image at ((width − 1) / 2, (height − 1) / 2); positions outside the image
-//! take the nearest edge; between four pixels, bilinear interpolation. Angles are in degrees.
+//! later): the matrix rotate · translate · shear · zoom maps positions of the output to positions of the
+//! input, taken from the centre of the image at ((width − 1) / 2, (height − 1) / 2). Angles are in degrees.
 
 use super::AugmentConfig;
 use crate::random::Stream;
@@ -71,89 +69,15 @@ impl Affine {
         }
     }
 
-    /// Fills `out` from `image`; both have rows of `width` pixels.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "positions are computed in f64 and kept in f32: images are far smaller than 2^24"
-    )]
-    pub(super) fn resample(&self, image: &[f32], out: &mut [f32], width: usize) {
-        let source = Source::new(image, width);
-        let step = (self.xx as f32, self.yx as f32);
-        for (y, row) in out.chunks_exact_mut(width).enumerate() {
-            let start_x = (self.xy * y as f64 + self.x0) as f32;
-            let start_y = (self.yy * y as f64 + self.y0) as f32;
-            for (chunk, pixels) in row.chunks_mut(LANES).enumerate() {
-                let first = (chunk * LANES) as f32;
-                let start = (start_x + step.0 * first, start_y + step.1 * first);
-                source.read_line(start, step, pixels);
-            }
-        }
-    }
-}
-
-/// Pixels that are computed side by side, so that the compiler can use vector instructions.
-const LANES: usize = 8;
-
-/// An image to interpolate.
-struct Source<'a> {
-    image: &'a [f32],
-    /// The last column and row.
-    last: (f32, f32),
-    /// The last column and row with a neighbour to the right and below; 0 if there is none at all.
-    last_pair: (i32, i32),
-    /// Distance in `image` to the neighbour to the right and below; 0 if there is none at all.
-    next: (usize, usize),
-    /// Pixels of a row.
-    width: i32,
-}
-
-impl<'a> Source<'a> {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        reason = "images are far smaller than 2^24 in each direction"
-    )]
-    fn new(image: &'a [f32], width: usize) -> Self {
-        let height = image.len() / width;
-        Self {
-            image,
-            last: ((width - 1) as f32, (height - 1) as f32),
-            last_pair: (width.saturating_sub(2) as i32, height.saturating_sub(2) as i32),
-            next: (usize::from(width > 1), if height > 1 { width } else { 0 }),
-            width: width as i32,
-        }
+    /// Where the output's pixel in column `x` of row `y` is read: a column and a row of the input.
+    pub(super) fn position(&self, x: usize, y: usize) -> (f64, f64) {
+        let (x, y) = (pixels(x), pixels(y));
+        (self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0)
     }
 
-    /// Interpolates at `start`, `start + step`, and so on: at most [`LANES`] positions (x, y).
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "positions are within the image once clamped"
-    )]
-    fn read_line(&self, start: (f32, f32), step: (f32, f32), out: &mut [f32]) {
-        let (mut corner, mut share_x, mut share_y) = ([0; LANES], [0.0; LANES], [0.0; LANES]);
-        for lane in 0..LANES {
-            // Unlike `clamp`, which branches on its bounds, this becomes vector instructions.
-            let x = (start.0 + step.0 * lane as f32).max(0.0).min(self.last.0);
-            let y = (start.1 + step.1 * lane as f32).max(0.0).min(self.last.1);
-            // On the last column and row, the pair before it is read with the whole share on its end.
-            let (left, top) = ((x as i32).min(self.last_pair.0), (y as i32).min(self.last_pair.1));
-            (share_x[lane], share_y[lane]) = (x - left as f32, y - top as f32);
-            corner[lane] = top * self.width + left;
-        }
-        let (right, below) = self.next;
-        for (lane, pixel) in out.iter_mut().enumerate() {
-            let corner = corner[lane] as usize;
-            let between = |at: usize| {
-                let (left, right) = (self.image[at], self.image[at + right]);
-                left + (right - left) * share_x[lane]
-            };
-            let (upper, lower) = (between(corner), between(corner + below));
-            *pixel = upper + (lower - upper) * share_y[lane];
-        }
+    /// From the position of a pixel to that of the next one in its row.
+    pub(super) fn step(&self) -> (f64, f64) {
+        (self.xx, self.yx)
     }
 }
 
@@ -167,19 +91,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::augment::resample::Resampler;
 
     type Matrix = [[f64; 3]; 3];
 
     const IDENTITY: Parameters =
         Parameters { rotation_degrees: 0.0, shift: (0.0, 0.0), shear_degrees: 0.0, zoom: (1.0, 1.0) };
 
-    fn image(height: usize, width: usize) -> Vec<f32> {
-        (0..=255u8).cycle().step_by(37).take(height * width).map(f32::from).collect()
+    fn image(height: usize, width: usize) -> Vec<u8> {
+        (0..=255).cycle().step_by(37).take(height * width).collect()
     }
 
     fn resampled(parameters: &Parameters, height: usize, width: usize) -> Vec<f32> {
         let mut out = vec![f32::NAN; height * width];
-        Affine::compose(parameters, height, width).resample(&image(height, width), &mut out, width);
+        let affine = Affine::compose(parameters, height, width);
+        Resampler::new(height, width).resample(&affine, &image(height, width), &mut out);
         out
     }
 
@@ -229,8 +155,9 @@ mod tests {
 
     #[test]
     fn the_identity_changes_nothing() {
-        for (height, width) in [(28, 28), (1, 5), (5, 1), (1, 1), (2, 3), (9, 17)] {
-            assert_eq!(resampled(&IDENTITY, height, width), image(height, width));
+        for (height, width) in [(28, 28), (1, 5), (5, 1), (1, 1), (2, 3), (9, 17), (3, 200)] {
+            let expected: Vec<f32> = image(height, width).into_iter().map(f32::from).collect();
+            assert_eq!(resampled(&IDENTITY, height, width), expected);
         }
     }
 
@@ -263,7 +190,7 @@ mod tests {
             shear_degrees in -60.0..60.0f64,
             zoom in (0.3..2.0f64, 0.3..2.0f64),
             height in 1usize..12,
-            width in 1usize..12,
+            width in prop_oneof![1usize..12, 60usize..140],
         ) {
             let parameters = Parameters { rotation_degrees, shift, shear_degrees, zoom };
             check(&parameters, height, width, &reference(&parameters, height, width));

@@ -13,7 +13,7 @@ use crate::{
 /// Where samples come from, and what happens to them on their way into a batch.
 #[derive(Clone, Debug)]
 pub(super) enum Preparation {
-    Images(Images),
+    Images(Box<Images>),
     /// As they are.
     Features(Arc<Features>),
 }
@@ -97,20 +97,20 @@ impl Plan {
 
     fn images(&self, images: &Images, indices: &[usize]) -> Prepared {
         let Images { dataset, augmentation, resize, normalizer } = images;
+        let mut augmentation = augmentation.clone();
         let [from, to] = images.sizes().map(|(height, width)| height * width);
         let size = to * normalizer.channels();
         let mut pixels = vec![0.0; indices.len() * size];
-        let (mut raw, mut augmented, mut resized) = (vec![0.0; from], vec![0.0; from], vec![0.0; to]);
+        let (mut raw, mut resized) = (vec![0.0; from], vec![0.0; to]);
         for (&index, out) in indices.iter().zip(pixels.chunks_exact_mut(size)) {
-            for (raw, &pixel) in raw.iter_mut().zip(dataset.image(index)) {
-                *raw = f32::from(pixel);
+            let image = dataset.image(index);
+            if let Some((augmenter, seed)) = &mut augmentation {
+                let key = DrawKey { seed: *seed, epoch: self.epoch, index: index as u64 };
+                augmenter.apply(key, image, &mut raw);
+            } else {
+                raw.iter_mut().zip(image).for_each(|(raw, &pixel)| *raw = f32::from(pixel));
             }
             let mut image = &raw;
-            if let Some((augmenter, seed)) = augmentation {
-                let key = DrawKey { seed: *seed, epoch: self.epoch, index: index as u64 };
-                augmenter.apply(key, image, &mut augmented);
-                image = &augmented;
-            }
             if let Some(resize) = resize {
                 resize.apply(image, &mut resized);
                 image = &resized;

@@ -125,7 +125,7 @@ impl Outcome<'_> {
             before += phase.epochs;
             augmenter.map(|(augmenter, seed)| (augmenter, seed, first_epoch))
         });
-        let Some((augmenter, seed, first_epoch)) = first_augmented else {
+        let Some((mut augmenter, seed, first_epoch)) = first_augmented else {
             return self.data.train.iter().take(GALLERY_SIDE * GALLERY_SIDE).map(|&i| self.train_tile(i)).collect();
         };
         let indices: Vec<usize> = self.data.train.iter().copied().take(GALLERY_SIDE).collect();
@@ -133,10 +133,9 @@ impl Outcome<'_> {
         for epoch in first_epoch..first_epoch + GALLERY_SIDE - 1 {
             for &index in &indices {
                 let tile = self.train_tile(index);
-                let image: Vec<f32> = tile.pixels.iter().copied().map(f32::from).collect();
-                let mut out = vec![0.0; image.len()];
+                let mut out = vec![0.0; tile.pixels.len()];
                 let key = DrawKey { seed, epoch: epoch as u64, index: index as u64 };
-                augmenter.apply(key, &image, &mut out);
+                augmenter.apply(key, &tile.pixels, &mut out);
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
                 let pixels = out.iter().map(|value| value.round().clamp(0.0, 255.0) as u8).collect();
                 tiles.push(Tile { pixels, augmented_in_epoch: Some(epoch), ..tile });
