@@ -15,11 +15,14 @@ from pathlib import Path
 
 import report
 from networks import NETWORKS
+from report import PARTS, QUICK
 
 HERE = Path(__file__).parent
 # Images that are trained on with augmentation, a part of an epoch; that are varied alone; and of a pass over the test
 # part.
 PART, VARIED, TEST = 6_000, 30_000, 10_000
+# What all numbers of a report have in common.
+CONDITIONS = ["machine", "threads", "rounds", "turn"]
 
 
 class Contender:
@@ -115,12 +118,11 @@ class Commands:
 
 
 def growth(commands, arguments):
-    """How a step grows with batch, width and threads, next to the faster of PyTorch's layouts."""
-    rows = []
+    """How a step grows with batch, width and threads, next to the faster of PyTorch's layouts: row by row."""
 
     def row(title, suite, peer, threads):
-        found = alternate(title, {"fused": suite, "PyTorch channels-last": peer}, arguments.growth_rounds, threads, arguments.turn)
-        rows.append({"title": title, "found": found})
+        contenders = {"fused": suite, "PyTorch channels-last": peer}
+        return title, alternate(title, contenders, arguments.growth_rounds, threads, arguments.turn)
 
     torch = lambda network, batch, width: commands.peer(
         "peer_torch.py", "channels_last", network, "step", batch, width, 4096
@@ -128,18 +130,17 @@ def growth(commands, arguments):
     for network in ["cnn3", "cnn4"]:
         for batch in [32, 64, 128, 256, 512, 1024]:
             suite = commands.suite(network, "step", batch, {})
-            row(f"{network}, batch {batch}", suite, torch(network, batch, 1), arguments.threads)
+            yield row(f"{network}, batch {batch}", suite, torch(network, batch, 1), arguments.threads)
     for width in [1, 2, 4]:
         stages = [[count * width] * 2 for count in (16, 32, 64)]
         suite = commands.suite("vgg_small", "step", 128, {"model.stages": stages})
-        row(f"vgg_small, {width} × the channels", suite, torch("vgg_small", 128, width), arguments.threads)
+        yield row(f"vgg_small, {width} × the channels", suite, torch("vgg_small", 128, width), arguments.threads)
     for threads in range(1, arguments.threads + 1):
         for network in ["dense_128", "cnn3", "cnn4"]:
             batch = NETWORKS[network][1]
             peers = Commands(commands.speed, threads)
             peer = peers.peer("peer_torch.py", "channels_last", network, "step", batch, 1, 4096)
-            row(f"{network}, {threads} threads", commands.suite(network, "step", batch, {}), peer, threads)
-    return rows
+            yield row(f"{network}, {threads} threads", commands.suite(network, "step", batch, {}), peer, threads)
 
 
 def machine():
@@ -187,58 +188,87 @@ def peak(commands, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speed", required=True, help="the suite's program that times itself")
-    parser.add_argument("--quick", action="store_true", help="the table of steps alone")
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what is measured (default all)")
+    quick = " ".join(QUICK)
+    parser.add_argument("--quick", dest="parts", action="store_const", const=QUICK, help=f"same as --parts {quick}")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of every comparison (default 5)")
     parser.add_argument("--growth-rounds", type=int, default=3, help="rounds of the tables of growth (default 3)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of every contender")
     parser.add_argument("--turn", type=float, default=report.TURN, help="milliseconds of a turn (default %(default)s)")
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), help="which networks (default all)")
     parser.add_argument("--output", type=Path, default=HERE, help="where results.json and README.md go")
-    parser.add_argument("--keep", action="store_true", help="keep what results.json has of other networks")
+    parser.add_argument("--keep", action="store_true", help="keep what results.json has of other parts and networks")
     arguments = parser.parse_args()
 
     commands = Commands(arguments.speed, arguments.threads)
-    found = {"machine": machine(), "versions": versions(), "threads": arguments.threads, "quick": arguments.quick}
-    found |= {"rounds": arguments.rounds, "turn": arguments.turn}
+    found = {"machine": machine(), "versions": versions(), "threads": arguments.threads}
+    found |= {"rounds": arguments.rounds, "turn": arguments.turn, "commits": {}}
     arguments.output.mkdir(parents=True, exist_ok=True)
     results, unfinished = arguments.output / "results.json", arguments.output / "unfinished.json"
+    before = kept(results, found) if arguments.keep else {}
 
     def save(path):
         path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
-    def compare(part, network, **settings):
-        title = f"{network}: {part}"
-        competitors = commands.all(network, part, **settings)
-        found.setdefault(part, {})[network] = alternate(
-            title, competitors, arguments.rounds, arguments.threads, arguments.turn
-        )
-        # What was measured is not lost with what was not.
-        save(unfinished)
-
-    found["peak"] = peak(commands, arguments)
-    for network in arguments.networks:
-        compare("step", network)
-    if not arguments.quick:
-        for network in arguments.networks:
-            compare("inference", network)
-        for network in arguments.networks:
-            compare("epoch", network, images=PART, composed=False)
-        compare("loader", "cnn3", images=VARIED, composed=False)
-        found["growth"] = growth(commands, arguments)
-        save(unfinished)
-    found["profile"] = {network: profile(commands, network) for network in arguments.networks}
-    if arguments.keep:
-        before = json.loads(results.read_text())
-        for part in ["step", "inference", "epoch", "profile"]:
-            if part in before:
-                found[part] = before[part] | found.get(part, {})
-        for part in ["loader", "growth"]:
-            if part in before:
-                found.setdefault(part, before[part])
+    for part in PARTS:
+        if part not in arguments.parts:
+            continue
+        if part == "step":
+            found["peak"] = peak(commands, arguments)
+        for name, numbers in measure(part, commands, arguments):
+            found.setdefault(part, {})[name] = numbers
+            found["commits"].setdefault(part, {})[name] = found["versions"]["commit"]
+            # What was measured is not lost with what was not.
+            save(unfinished)
+    merge(before, found)
     text = report.text(found)
     save(results)
     (arguments.output / "README.md").write_text(text)
     unfinished.unlink()
+
+
+def measure(part, commands, arguments):
+    """Names of a part's rows, and their numbers."""
+
+    def compare(network, **settings):
+        contenders = commands.all(network, part, **settings)
+        return network, alternate(
+            f"{network}: {part}", contenders, arguments.rounds, arguments.threads, arguments.turn
+        )
+
+    match part:
+        case "loader":
+            yield compare("cnn3", images=VARIED, composed=False)
+        case "growth":
+            yield from growth(commands, arguments)
+        case "epoch":
+            yield from (compare(network, images=PART, composed=False) for network in arguments.networks)
+        case "profile":
+            yield from ((network, profile(commands, network)) for network in arguments.networks)
+        case _:
+            yield from (compare(network) for network in arguments.networks)
+
+
+def kept(results, now):
+    """What was measured earlier, under the same conditions."""
+    before = json.loads(results.read_text())
+    for condition in CONDITIONS:
+        if before[condition] != now[condition]:
+            raise SystemExit(
+                f"{results}: cannot be kept: its {condition} is {before[condition]}, now it is {now[condition]}; "
+                "measure everything, or choose another --output"
+            )
+    return before
+
+
+def merge(before, found):
+    """Adds what was measured earlier and has not been measured again."""
+    if "peak" in before:
+        found.setdefault("peak", before["peak"])
+    for part in PARTS:
+        if part in before:
+            found[part] = before[part] | found.get(part, {})
+            found["commits"][part] = before["commits"][part] | found["commits"].get(part, {})
 
 
 def profile(commands, network):

@@ -10,6 +10,9 @@ GOALS = {
     "vgg_small": (0.60, 0.40),
     "dense_128": (0.80, 0.60),
 }
+# What is measured, in this order; and what is where there is little time.
+PARTS = ["step", "inference", "epoch", "loader", "growth", "profile"]
+QUICK = ["step", "profile"]
 # Milliseconds of a turn, unless `--turn` says otherwise.
 TURN = 1500
 SUITE, PEERS = "fused", ["PyTorch", "PyTorch channels-last", "Keras"]
@@ -17,11 +20,16 @@ PEAK_SIDE = 1536
 
 
 def text(found):
-    parts = [head(found), steps(found)]
-    if "inference" in found:
-        parts += [inference(found), epochs(found), loader(found), growth(found)]
-    parts += [memory(found), profiles(found)]
-    return "\n".join(parts)
+    sections = {
+        "step": [steps, memory],
+        "inference": [inference],
+        "epoch": [epochs],
+        "loader": [loader],
+        "growth": [growth],
+        "profile": [profiles],
+    }
+    tables = [section(found) for part in PARTS if part in found for section in sections[part]]
+    return "\n".join([head(found), *tables])
 
 
 def head(found):
@@ -29,23 +37,36 @@ def head(found):
     sets = ", ".join(machine["instructions"])
     names = ", ".join(f"{name} {version}" for name, version in versions.items())
     turn = found["turn"]
-    command = "bench/run" + " --quick" * found["quick"] + f" --turn {turn:g}" * (turn != TURN)
     return f"""# Speed
 
-Written by `{command}`, which anyone can run; `results.json` beside this file has every round's numbers. The
+Written by `{command(found)}`, which anyone can run; `results.json` beside this file has every round's numbers. The
 machine: {machine["processor"]}, {machine["cores"]} cores ({sets}), {machine["memory"]}, {machine["system"]};
-{found["threads"]} threads for everyone. Versions: {names}.
+{found["threads"]} threads for everyone. Versions: {names}.{earlier(found)}
 
 Contenders take turns, each a process of its own that works for about {turn:,.0f} ms a turn, in
 {found["rounds"]} rounds whose order rotates. A time is the median over rounds of a round's median. A ratio is taken
 within each round, to the peer that is the faster one by its median; its median and range are given. All compute in
 f32 with the same layers, batch and optimizer: PyTorch eager, with its fused optimizer, Keras as `fit` compiles it. A
 step of the suite and of Keras includes getting the next batch; PyTorch's is made beforehand.
-
-The largest product of matrices reaches {peak(found):.0f} GFLOP/s (the best of this suite and PyTorch), which is what
-"of peak" refers to. A step counts three passes' operations but for the first layer's input gradient, which nobody
-needs; operations that the suite leaves out because a factor is zero count as done.
 """
+
+
+def command(found):
+    """What measures all of this at once."""
+    parts = [part for part in PARTS if part in found]
+    flags = "" if parts == PARTS else " --quick" if parts == QUICK else f" --parts {' '.join(parts)}"
+    return "bench/run" + flags + f" --turn {found['turn']:g}" * (found["turn"] != TURN)
+
+
+def earlier(found):
+    """Says what was measured at other commits and kept."""
+    kept = {}
+    for part, commits in found["commits"].items():
+        for commit in sorted(set(commits.values()) - {found["versions"]["commit"]}):
+            names = [name for name, of in commits.items() if of == commit]
+            what = part if len(names) == len(commits) else f"{part} of {', '.join(names)}"
+            kept.setdefault(commit, []).append(what)
+    return "".join(f"\nMeasured earlier, at commit {commit}: {'; '.join(parts)}." for commit, parts in kept.items())
 
 
 def peak(found):
@@ -92,7 +113,11 @@ def steps(found):
         )
     titles = ["network", "batch", "fused", "composed", "PyTorch", "channels-last", "Keras"]
     titles += ["fused : faster peer", "which is", "must / aim", "GFLOP/s", "of peak"]
-    return f"""## A training step, in milliseconds
+    return f"""The largest product of matrices reaches {peak(found):.0f} GFLOP/s (the best of this suite and PyTorch), which is what
+"of peak" refers to. A step counts three passes' operations but for the first layer's input gradient, which nobody
+needs; operations that the suite leaves out because a factor is zero count as done.
+
+## A training step, in milliseconds
 
 {table(titles, rows)}
 *composed* is this suite with `training.kernels = "composed"`: Burn's own operations on flex.
@@ -142,14 +167,13 @@ The same variations of {images:,} images in shuffled batches, with nothing train
 
 def growth(found):
     rows = []
-    for row in found["growth"]:
-        contenders = row["found"]
+    for title, contenders in found["growth"].items():
         values, _ = ratio(contenders)
         own = contenders[SUITE]
         per_image = median(own["rounds"]) / own["images"] * 1e3
         peer = milliseconds(contenders, "PyTorch channels-last")
         peak_bytes = [f"{contenders[name]['peak_bytes'] / 2**20:.0f}" for name in contenders]
-        rows.append([row["title"], milliseconds(contenders, SUITE), f"{per_image:.1f}", peer, spread(values), *peak_bytes])
+        rows.append([title, milliseconds(contenders, SUITE), f"{per_image:.1f}", peer, spread(values), *peak_bytes])
     titles = ["step", "fused, ms", "µs an image", "PyTorch channels-last, ms", "ratio", "fused, MiB", "PyTorch, MiB"]
     return f"## How a step grows\n\n{table(titles, rows)}"
 
