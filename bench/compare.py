@@ -98,7 +98,7 @@ class Commands:
         numbers = [str(number) for number in (batch, width, self.threads, images)]
         return [sys.executable, str(HERE / script), network, what, layout, *numbers]
 
-    def all(self, network, what, batch=None, images=TEST, quick=False, composed=True, keras=True):
+    def all(self, network, what, batch=None, images=TEST, composed=True, keras=True):
         batch = batch or NETWORKS[network][1]
         size = {}
         if what in ("epoch", "loader"):
@@ -107,6 +107,9 @@ class Commands:
             size |= {"augment.rotation_degrees": 8, "augment.shift": 0.08}
             size |= {"augment.shear_degrees": 0.3, "augment.zoom": 0.08}
             size |= {"augment.flip_probability": 0, "augment.crop_padding": 0}
+        if what == "loader":
+            # As many as compute in PyTorch.
+            size |= {"data.workers": self.threads}
         commands = {"fused": self.suite(network, what, batch, size)}
         if composed:
             commands["composed"] = self.suite(network, what, batch, size | {"training.kernels": '"composed"'})
