@@ -160,8 +160,8 @@ def loader(found):
     titles = ["suite", "PyTorch", "channels-last", "Keras", "suite : faster peer", "which is"]
     return f"""## Augmentation alone, in images a second
 
-The same variations of {images:,} images in shuffled batches, with nothing trained. The suite has `data.workers` of
-them prepared side by side, as many as there are threads: while it trains, it leaves that to one.
+The same variations of {images:,} images in shuffled batches, with nothing trained. The suite prepares
+batches in as many `data.workers` as there are threads; while it trains, one does it unless told otherwise.
 
 {table(titles, [[*rates, spread(values), faster]])}"""
 
