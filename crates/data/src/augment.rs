@@ -41,8 +41,13 @@ impl Augmenter {
     /// An augmenter for images of `height` x `width` pixels.
     ///
     /// `config` must have passed [`AugmentConfig::validate`].
+    ///
+    /// # Panics
+    ///
+    /// If a size is zero.
     #[must_use]
     pub fn new(config: &AugmentConfig, height: usize, width: usize) -> Self {
+        assert!(height > 0 && width > 0, "an image has at least one pixel");
         Self { config: config.clone(), height, width, resampler: Resampler::new(height, width) }
     }
 
