@@ -73,7 +73,7 @@ impl Augmenter {
 
         match affine {
             Some(affine) => self.resampler.resample(&affine, image, out),
-            None => out.iter_mut().zip(image).for_each(|(out, &pixel)| *out = f32::from(pixel)),
+            None => unvaried(image, out),
         }
         if flipped {
             out.chunks_exact_mut(self.width).for_each(<[f32]>::reverse);
@@ -83,6 +83,11 @@ impl Augmenter {
             erase::erase(erase, out, self.width, &mut draws);
         }
     }
+}
+
+/// Writes `image` as it is.
+pub(crate) fn unvaried(image: &[u8], out: &mut [f32]) {
+    out.iter_mut().zip(image).for_each(|(out, &pixel)| *out = f32::from(pixel));
 }
 
 #[cfg(test)]

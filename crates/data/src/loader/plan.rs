@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    augment::{Augmenter, DrawKey},
+    augment::{self, Augmenter, DrawKey},
     dataset::Dataset,
     features::Features,
     normalize::Normalizer,
@@ -108,7 +108,7 @@ impl Plan {
                 let key = DrawKey { seed: *seed, epoch: self.epoch, index: index as u64 };
                 augmenter.apply(key, image, &mut raw);
             } else {
-                raw.iter_mut().zip(image).for_each(|(raw, &pixel)| *raw = f32::from(pixel));
+                augment::unvaried(image, &mut raw);
             }
             let mut image = &raw;
             if let Some(resize) = resize {
