@@ -21,8 +21,6 @@ HERE = Path(__file__).parent
 # Images that are trained on with augmentation, a part of an epoch; that are varied alone; and of a pass over the test
 # part.
 PART, VARIED, TEST = 6_000, 30_000, 10_000
-# What all numbers of a report have in common.
-CONDITIONS = ["machine", "threads", "rounds", "turn"]
 
 
 class Contender:
@@ -191,7 +189,7 @@ def peak(commands, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speed", required=True, help="the suite's program that times itself")
-    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what is measured (default all)")
+    parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS), help="what is measured (default all)")
     quick = " ".join(QUICK)
     parser.add_argument("--quick", dest="parts", action="store_const", const=QUICK, help=f"same as --parts {quick}")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of every comparison (default 5)")
@@ -227,7 +225,7 @@ def main():
     text = report.text(found)
     save(results)
     (arguments.output / "README.md").write_text(text)
-    unfinished.unlink()
+    unfinished.unlink(missing_ok=True)
 
 
 def measure(part, commands, arguments):
@@ -252,14 +250,23 @@ def measure(part, commands, arguments):
             yield from (compare(network) for network in arguments.networks)
 
 
+def conditions(found):
+    """What all numbers of a report have in common."""
+    same = {name: found[name] for name in ["machine", "threads", "rounds", "turn"]}
+    return same | {name: version for name, version in found["versions"].items() if name != "commit"}
+
+
 def kept(results, now):
     """What was measured earlier, under the same conditions."""
+    if not results.exists():
+        raise SystemExit(f"{results}: there is nothing to keep; leave out --keep")
     before = json.loads(results.read_text())
-    for condition in CONDITIONS:
-        if before[condition] != now[condition]:
+    was, is_now = conditions(before), conditions(now)
+    for name in was | is_now:
+        if was.get(name) != is_now.get(name):
             raise SystemExit(
-                f"{results}: cannot be kept: its {condition} is {before[condition]}, now it is {now[condition]}; "
-                "measure everything, or choose another --output"
+                f"{results}: cannot be kept: {name} was {was.get(name)} and is {is_now.get(name)}; leave out --keep, "
+                "or choose another --output"
             )
     return before
 

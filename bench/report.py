@@ -10,8 +10,7 @@ GOALS = {
     "vgg_small": (0.60, 0.40),
     "dense_128": (0.80, 0.60),
 }
-# What is measured, in this order; and what is where there is little time.
-PARTS = ["step", "inference", "epoch", "loader", "growth", "profile"]
+# What is measured where there is little time.
 QUICK = ["step", "profile"]
 # Milliseconds of a turn, unless `--turn` says otherwise.
 TURN = 1500
@@ -20,22 +19,14 @@ PEAK_SIDE = 1536
 
 
 def text(found):
-    sections = {
-        "step": [steps, memory],
-        "inference": [inference],
-        "epoch": [epochs],
-        "loader": [loader],
-        "growth": [growth],
-        "profile": [profiles],
-    }
-    tables = [section(found) for part in PARTS if part in found for section in sections[part]]
+    tables = [table_of(found) for part, tables in PARTS.items() if part in found for table_of in tables]
     return "\n".join([head(found), *tables])
 
 
 def head(found):
     machine, versions = found["machine"], found["versions"]
     sets = ", ".join(machine["instructions"])
-    names = ", ".join(f"{name} {version}" for name, version in versions.items())
+    names = ", ".join(f"{name} {version.removeprefix(f'{name} ')}" for name, version in versions.items())
     turn = found["turn"]
     return f"""# Speed
 
@@ -54,19 +45,19 @@ step of the suite and of Keras includes getting the next batch; PyTorch's is mad
 def command(found):
     """What measures all of this at once."""
     parts = [part for part in PARTS if part in found]
-    flags = "" if parts == PARTS else " --quick" if parts == QUICK else f" --parts {' '.join(parts)}"
+    flags = "" if parts == list(PARTS) else " --quick" if parts == QUICK else f" --parts {' '.join(parts)}"
     return "bench/run" + flags + f" --turn {found['turn']:g}" * (found["turn"] != TURN)
 
 
 def earlier(found):
-    """Says what was measured at other commits and kept."""
+    """Says what was measured at other commits."""
     kept = {}
     for part, commits in found["commits"].items():
         for commit in sorted(set(commits.values()) - {found["versions"]["commit"]}):
             names = [name for name, of in commits.items() if of == commit]
             what = part if len(names) == len(commits) else f"{part} of {', '.join(names)}"
             kept.setdefault(commit, []).append(what)
-    return "".join(f"\nMeasured earlier, at commit {commit}: {'; '.join(parts)}." for commit, parts in kept.items())
+    return "".join(f"\nKept from commit {commit} (`--keep`): {'; '.join(parts)}." for commit, parts in kept.items())
 
 
 def peak(found):
@@ -201,3 +192,14 @@ def profiles(found):
         rows = [[name, f"{time:.2f}", f"{time / total:.0%}"] for name, time in [*entries, ["the rest", rest]]]
         parts.append(f"### {network}: {total:.2f} ms\n\n{table(['part', 'ms', 'share'], rows)}")
     return "\n".join(parts)
+
+
+# What is measured, in this order, and the tables that show it.
+PARTS = {
+    "step": [steps, memory],
+    "inference": [inference],
+    "epoch": [epochs],
+    "loader": [loader],
+    "growth": [growth],
+    "profile": [profiles],
+}
