@@ -26,13 +26,15 @@ def text(found):
 def head(found):
     machine, versions = found["machine"], found["versions"]
     sets = ", ".join(machine["instructions"])
-    names = ", ".join(f"{name} {version.removeprefix(f'{name} ')}" for name, version in versions.items())
+    libraries = {name: version.removeprefix(f"{name} ") for name, version in versions.items() if name != "commit"}
+    names = ", ".join(f"{name} {version}" for name, version in libraries.items())
     turn = found["turn"]
     return f"""# Speed
 
 Written by `{command(found)}`, which anyone can run; `results.json` beside this file has every round's numbers. The
 machine: {machine["processor"]}, {machine["cores"]} cores ({sets}), {machine["memory"]}, {machine["system"]};
-{found["threads"]} threads for everyone. Versions: {names}.{earlier(found)}
+{found["threads"]} threads for everyone. Versions: {names}.
+{commits(found)}
 
 Contenders take turns, each a process of its own that works for about {turn:,.0f} ms a turn, in
 {found["rounds"]} rounds whose order rotates. A time is the median over rounds of a round's median. A ratio is taken
@@ -49,15 +51,15 @@ def command(found):
     return "bench/run" + flags + f" --turn {found['turn']:g}" * (found["turn"] != TURN)
 
 
-def earlier(found):
-    """Says what was measured at other commits."""
-    kept = {}
-    for part, commits in found["commits"].items():
-        for commit in sorted(set(commits.values()) - {found["versions"]["commit"]}):
-            names = [name for name, of in commits.items() if of == commit]
-            what = part if len(names) == len(commits) else f"{part} of {', '.join(names)}"
-            kept.setdefault(commit, []).append(what)
-    return "".join(f"\nKept from commit {commit} (`--keep`): {'; '.join(parts)}." for commit, parts in kept.items())
+def commits(found):
+    """Says what was measured at which commit."""
+    measured = {}
+    for part, rows in found["commits"].items():
+        for commit in sorted(set(rows.values())):
+            names = [name for name, of in rows.items() if of == commit]
+            what = part if len(names) == len(rows) else f"{part} of {', '.join(names)}"
+            measured.setdefault(commit, []).append(what)
+    return " ".join(f"Commit {commit}: {', '.join(parts)}." for commit, parts in measured.items())
 
 
 def peak(found):
