@@ -160,15 +160,15 @@ def machine():
     }
 
 
-def versions():
-    def said(*command):
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
+def said(*command):
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
 
+
+def versions():
     from importlib.metadata import version
 
     names = ["torch", "keras", "tensorflow", "tensorflow-cpu"]
-    found = {"commit": said("git", "describe", "--always", "--dirty"), "rustc": said("rustc", "--version")}
-    found["python"] = platform.python_version()
+    found = {"rustc": said("rustc", "--version").removeprefix("rustc "), "python": platform.python_version()}
     for name in names:
         try:
             found[name] = version(name)
@@ -204,6 +204,7 @@ def main():
     commands = Commands(arguments.speed, arguments.threads)
     found = {"machine": machine(), "versions": versions(), "threads": arguments.threads}
     found |= {"rounds": arguments.rounds, "turn": arguments.turn, "commits": {}}
+    commit = said("git", "describe", "--always", "--dirty")
     arguments.output.mkdir(parents=True, exist_ok=True)
     results, unfinished = arguments.output / "results.json", arguments.output / "unfinished.json"
     before = kept(results, found) if arguments.keep else {}
@@ -218,7 +219,7 @@ def main():
             found["peak"] = peak(commands, arguments)
         for name, numbers in measure(part, commands, arguments):
             found.setdefault(part, {})[name] = numbers
-            found["commits"].setdefault(part, {})[name] = found["versions"]["commit"]
+            found["commits"].setdefault(part, {})[name] = commit
             # What was measured is not lost with what was not.
             save(unfinished)
     merge(before, found)
@@ -252,8 +253,7 @@ def measure(part, commands, arguments):
 
 def conditions(found):
     """What all numbers of a report have in common."""
-    same = {name: found[name] for name in ["machine", "threads", "rounds", "turn"]}
-    return same | {name: version for name, version in found["versions"].items() if name != "commit"}
+    return {name: found[name] for name in ["machine", "versions", "threads", "rounds", "turn"]}
 
 
 def kept(results, now):

@@ -26,8 +26,7 @@ def text(found):
 def head(found):
     machine, versions = found["machine"], found["versions"]
     sets = ", ".join(machine["instructions"])
-    libraries = {name: version.removeprefix(f"{name} ") for name, version in versions.items() if name != "commit"}
-    names = ", ".join(f"{name} {version}" for name, version in libraries.items())
+    names = ", ".join(f"{name} {version}" for name, version in versions.items())
     turn = found["turn"]
     return f"""# Speed
 
