@@ -58,7 +58,7 @@ def commits(found):
             names = [name for name, of in rows.items() if of == commit]
             what = part if len(names) == len(rows) else f"{part} of {', '.join(names)}"
             measured.setdefault(commit, []).append(what)
-    return " ".join(f"Commit {commit}: {', '.join(parts)}." for commit, parts in measured.items())
+    return " ".join(f"Commit {commit}: {'; '.join(parts)}." for commit, parts in measured.items())
 
 
 def peak(found):
