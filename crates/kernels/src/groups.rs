@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use crate::threads;
+
 /// The codes of a part with a number, of parts with `len` codes each; none if there are none.
 pub(crate) fn codes_of(codes: &[u8], part: usize, len: usize) -> &[u8] {
     codes.get(part * len..).map_or(&[], |rest| &rest[..len.min(rest.len())])
@@ -18,10 +20,12 @@ pub(crate) fn for_each_group(
 ) {
     let pairs = input.par_chunks(together * input_len).zip(output.par_chunks_mut(together * output_len));
     match codes {
-        None => pairs.enumerate().for_each(|(i, (input, output))| work(i * together, input, output, None)),
-        Some(codes) => pairs
-            .zip(codes.par_chunks_mut(together * output_len))
-            .enumerate()
-            .for_each(|(i, ((input, output), codes))| work(i * together, input, output, Some(codes))),
+        None => {
+            threads::for_each(pairs.enumerate(), |(i, (input, output))| work(i * together, input, output, None));
+        }
+        Some(codes) => {
+            let triples = pairs.zip(codes.par_chunks_mut(together * output_len)).enumerate();
+            threads::for_each(triples, |(i, ((input, output), codes))| work(i * together, input, output, Some(codes)));
+        }
     }
 }

@@ -29,6 +29,7 @@ pub mod optim;
 pub mod profile;
 mod shared;
 mod simd;
+pub mod threads;
 mod tile;
 mod transpose;
 mod workspace;

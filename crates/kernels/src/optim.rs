@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::check_len;
 use crate::isa::{self, Isa, Kernel};
 use crate::simd::Simd;
+use crate::threads;
 
 /// Parameters that one task updates. A parameter depends on no other, so that the split is free.
 const TASK_LEN: usize = 1 << 13;
@@ -68,15 +69,15 @@ impl Adam {
         check_len("moment_1", moment_1.len(), parameters.len());
         check_len("moment_2", moment_2.len(), parameters.len());
         let constants = Constants::new(self, learning_rate, step);
-        parameters
+        let tasks = parameters
             .par_chunks_mut(TASK_LEN)
             .zip(gradients.par_chunks(TASK_LEN))
             .zip(moment_1.par_chunks_mut(TASK_LEN))
             .zip(moment_2.par_chunks_mut(TASK_LEN))
-            .with_min_len(TASKS_AT_LEAST)
-            .for_each(|(((parameters, gradients), moment_1), moment_2)| {
-                isa::run(isa, AdamTask { constants, parameters, gradients, moment_1, moment_2 });
-            });
+            .with_min_len(TASKS_AT_LEAST);
+        threads::for_each(tasks, |(((parameters, gradients), moment_1), moment_2)| {
+            isa::run(isa, AdamTask { constants, parameters, gradients, moment_1, moment_2 });
+        });
     }
 }
 
@@ -202,29 +203,28 @@ impl Sgd {
         assert!(velocity.is_some() == self.has_velocity(), "velocity: expected with a momentum alone");
         let pairs = parameters.par_chunks_mut(TASK_LEN).zip(gradients.par_chunks(TASK_LEN));
         let Some(velocity) = velocity else {
-            return pairs.with_min_len(TASKS_AT_LEAST).for_each(|(parameters, gradients)| {
+            return threads::for_each(pairs.with_min_len(TASKS_AT_LEAST), |(parameters, gradients)| {
                 for (p, &g) in parameters.iter_mut().zip(gradients) {
                     *p -= learning_rate * (g + self.weight_decay * *p);
                 }
             });
         };
         check_len("velocity", velocity.len(), gradients.len());
-        pairs.zip(velocity.par_chunks_mut(TASK_LEN)).with_min_len(TASKS_AT_LEAST).for_each(
-            |((parameters, gradients), velocity)| {
-                for ((p, &g), v) in parameters.iter_mut().zip(gradients).zip(velocity) {
-                    let g = g + self.weight_decay * *p;
-                    *v = self.momentum * *v + g;
-                    if v.abs() < SETTLED {
-                        *v = 0.0;
-                    }
-                    *p -= learning_rate
-                        * match self.kind {
-                            Momentum::Plain => *v,
-                            Momentum::Nesterov => g + self.momentum * *v,
-                        };
+        let triples = pairs.zip(velocity.par_chunks_mut(TASK_LEN)).with_min_len(TASKS_AT_LEAST);
+        threads::for_each(triples, |((parameters, gradients), velocity)| {
+            for ((p, &g), v) in parameters.iter_mut().zip(gradients).zip(velocity) {
+                let g = g + self.weight_decay * *p;
+                *v = self.momentum * *v + g;
+                if v.abs() < SETTLED {
+                    *v = 0.0;
                 }
-            },
-        );
+                *p -= learning_rate
+                    * match self.kind {
+                        Momentum::Plain => *v,
+                        Momentum::Nesterov => g + self.momentum * *v,
+                    };
+            }
+        });
     }
 
     /// Whether the rule remembers anything from step to step.

@@ -2,9 +2,12 @@
 
 mod reference;
 
+use std::sync::Arc;
+
 use kernels::conv::{self, ConvBlock, Layout, OutputGradient, Padding, Pool};
 use kernels::dense::{self, DenseBlock};
 use kernels::dropout::Dropout;
+use kernels::threads::Team;
 use kernels::{Activation, Isa, Workspace};
 use proptest::prelude::*;
 use reference::{cases, check_close, check_sums, draw, largest};
@@ -176,8 +179,8 @@ fn check_dense(isa: Isa, block: DenseBlock, batch: usize, rate: Option<f32>, see
 }
 
 /// Does some work with one thread.
-fn alone(work: impl FnOnce() + Send) {
-    rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread can be started").install(work);
+fn alone(work: impl FnOnce()) {
+    Arc::new(Team::new(1)).install(work);
 }
 
 proptest! {

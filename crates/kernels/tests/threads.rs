@@ -2,10 +2,13 @@
 
 mod reference;
 
+use std::sync::Arc;
+
 use kernels::conv::{self, ConvBlock, Layout, OutputGradient, Padding, Pool};
 use kernels::dense::{self, DenseBlock};
 use kernels::dropout::Dropout;
 use kernels::norm::{self, NormBlock};
+use kernels::threads::Team;
 use kernels::{Activation, Isa, Workspace};
 use reference::draw;
 
@@ -16,8 +19,7 @@ fn uneven(len: usize, seed: u64) -> Vec<f32> {
 
 fn check(name: &str, work: impl Fn() -> Vec<f32> + Sync) {
     let bytes = |threads: usize| -> Vec<u32> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let found = pool.expect("threads can be started").install(&work);
+        let found = Arc::new(Team::new(threads)).install(&work);
         found.into_iter().map(f32::to_bits).collect()
     };
     let one = bytes(1);

@@ -37,6 +37,7 @@ pub const WGPU_NOTICE: &str =
     "backend wgpu compiles and tunes its shaders during the first steps: this can take minutes";
 
 /// Says how many threads compute on the CPU, the caller's included: without a number, as many as rayon takes by itself.
+/// Burn's operations run on them, and kernels on a team of as many.
 ///
 /// To be called once, before anything has computed, by the thread that is going to train. A thread that is not of the
 /// pool hands over every operation and sleeps until it is done, which costs a small network more than the operation

@@ -13,6 +13,7 @@ use crate::check_len;
 use crate::dropout::Dropout;
 use crate::groups::codes_of;
 use crate::isa::{self, Isa};
+use crate::threads;
 use crate::tile::Start;
 use crate::transpose::transpose;
 use crate::workspace::{Buffer, Scratch, Workspace};
@@ -129,10 +130,11 @@ impl ConvBlock {
             },
         );
         match grad_input {
-            None => parts.for_each(|mut part| task.run(isa, &mut part, None)),
-            Some(grad_input) => parts
-                .zip(grad_input.par_chunks_mut(part_batch * input_len))
-                .for_each(|(mut part, grad_input)| task.run(isa, &mut part, Some(grad_input))),
+            None => threads::for_each(parts, |mut part| task.run(isa, &mut part, None)),
+            Some(grad_input) => {
+                let parts = parts.zip(grad_input.par_chunks_mut(part_batch * input_len));
+                threads::for_each(parts, |(mut part, grad_input)| task.run(isa, &mut part, Some(grad_input)));
+            }
         }
         add_parts(&geometry, isa, partials, grad_weight, grad_bias);
     }

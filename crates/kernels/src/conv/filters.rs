@@ -15,6 +15,7 @@ use super::{SIDE, TAPS};
 use crate::isa::{self, Isa, Kernel};
 use crate::shared::Shared;
 use crate::simd::{MAX_LANES, Simd};
+use crate::threads;
 
 /// Orders the points of weights as `[point][blocks of out channels][in channel][out channel]`, zeros where
 /// there is no channel.
@@ -59,7 +60,8 @@ fn pack(isa: Isa, task: Pack<'_>, packed: &mut [f32]) {
     }
     let packed = Shared::new(packed);
     let blocks = rows.div_ceil(ROWS);
-    (0..columns.div_ceil(isa.lanes()) * blocks).into_par_iter().with_min_len(2).for_each(|index| {
+    let tasks = (0..columns.div_ceil(isa.lanes()) * blocks).into_par_iter().with_min_len(2);
+    threads::for_each(tasks, |index| {
         let (first_column, first_row) = (index / blocks * isa.lanes(), index % blocks * ROWS);
         let rows = first_row..rows.min(first_row + ROWS);
         isa::run(isa, Block { task, first_column, rows, packed });
@@ -128,10 +130,9 @@ impl Block<'_> {
 /// Writes the gradients of weights from the sums `[point][in channel][out channel]`.
 pub(super) fn unpack_sums(geometry: &Geometry, isa: Isa, sums: &[f32], grad_weight: &mut [f32]) {
     let filters = geometry.lanes * geometry.block.in_channels * TAPS;
-    grad_weight
-        .par_chunks_mut(filters)
-        .enumerate()
-        .for_each(|(block, grad_weight)| isa::run(isa, Unpack { geometry, sums, block, grad_weight }));
+    threads::for_each(grad_weight.par_chunks_mut(filters).enumerate(), |(block, grad_weight)| {
+        isa::run(isa, Unpack { geometry, sums, block, grad_weight });
+    });
 }
 
 /// The gradients of a vector of filters.

@@ -10,6 +10,7 @@ use crate::dropout::Dropout;
 use crate::ending::Ending;
 use crate::groups::for_each_group;
 use crate::isa::{self, Isa};
+use crate::threads;
 use crate::transpose::transpose;
 use crate::workspace::{Scratch, Workspace};
 
@@ -132,7 +133,7 @@ fn pack_weights(geometry: &Geometry, weight: &[f32], packed: &mut [f32]) {
     let (columns, channels) = (geometry.columns, geometry.channels);
     let (inputs, outputs) = (geometry.block.in_channels, geometry.block.out_channels);
     let panel_len = geometry.filter_len() * columns;
-    packed.par_chunks_mut(panel_len).enumerate().for_each(|(block, panel)| {
+    threads::for_each(packed.par_chunks_mut(panel_len).enumerate(), |(block, panel)| {
         panel.fill(0.0);
         let first = block * columns;
         for out in first..outputs.min(first + columns) {
@@ -183,7 +184,7 @@ impl<'a> Task<'a> {
             check_len("codes", codes.len(), batch * geometry.block.codes_len(self.dropout));
         }
         let codes = codes.filter(|codes| !codes.is_empty());
-        let share = batch.div_ceil(2 * rayon::current_num_threads()).max(1);
+        let share = batch.div_ceil(2 * threads::count()).max(1);
         let together = images_together(geometry).min(share);
         let (input, output) = ((input, input_len), (output, output_len));
         for_each_group(together, input, output, codes, |first_sample, input, output, codes| {

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::geometry::Geometry;
 use super::{TAPS, filters};
 use crate::isa::Isa;
+use crate::threads;
 
 /// Numbers of one part: the filters' gradients and the biases'.
 pub(super) fn part_len(geometry: &Geometry) -> usize {
@@ -42,7 +43,7 @@ pub(super) fn add_parts(
     const TASK_LEN: usize = 4096;
     let part_len = part_len(geometry);
     let (sums, rest) = partials.split_at_mut(part_len);
-    sums.par_chunks_mut(TASK_LEN).enumerate().for_each(|(task, sums)| {
+    threads::for_each(sums.par_chunks_mut(TASK_LEN).enumerate(), |(task, sums)| {
         for part in rest.chunks_exact(part_len) {
             let part = &part[task * TASK_LEN..][..sums.len()];
             for (sum, value) in sums.iter_mut().zip(part) {
@@ -59,7 +60,8 @@ pub(super) fn add_parts(
     if geometry.transforms_backward() {
         return filters::unpack_sums(geometry, isa, sums, grad_weight);
     }
-    grad_weight.par_chunks_mut(inputs * TAPS).with_min_len(8).enumerate().for_each(|(out, filter)| {
+    let filters = grad_weight.par_chunks_mut(inputs * TAPS).with_min_len(8).enumerate();
+    threads::for_each(filters, |(out, filter)| {
         let (from, step) = if geometry.sums_end_with_outputs() {
             (&sums[out..], out_channels)
         } else {

@@ -16,6 +16,7 @@ use super::geometry::Geometry;
 use super::points::WINDOW;
 use super::{DEAD, SIDE, TAPS, grey};
 use crate::simd::Simd;
+use crate::threads;
 
 /// The non-zero gradients of one output channel: where they are and what they are.
 #[derive(Clone, Copy)]
@@ -344,14 +345,13 @@ unsafe fn few_columns<S: Simd>(
 /// Orders weights as `[out_channels][tap][in channel]`, zeros where there is no channel.
 pub(super) fn pack_filters(geometry: &Geometry, weight: &[f32], packed: &mut [f32]) {
     let (inputs, channels) = (geometry.block.in_channels, geometry.grad_channels);
-    packed.par_chunks_mut(TAPS * channels).zip(weight.par_chunks(inputs * TAPS)).with_min_len(8).for_each(
-        |(packed, filter)| {
-            packed.fill(0.0);
-            for (channel, taps) in filter.chunks_exact(TAPS).enumerate() {
-                for (tap, &value) in taps.iter().enumerate() {
-                    packed[tap * channels + channel] = value;
-                }
+    let filters = packed.par_chunks_mut(TAPS * channels).zip(weight.par_chunks(inputs * TAPS)).with_min_len(8);
+    threads::for_each(filters, |(packed, filter)| {
+        packed.fill(0.0);
+        for (channel, taps) in filter.chunks_exact(TAPS).enumerate() {
+            for (tap, &value) in taps.iter().enumerate() {
+                packed[tap * channels + channel] = value;
             }
-        },
-    );
+        }
+    });
 }

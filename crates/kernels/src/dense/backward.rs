@@ -11,6 +11,7 @@ use crate::ending::Ending;
 use crate::isa::{self, Isa, Kernel};
 use crate::shared::Shared;
 use crate::simd::Simd;
+use crate::threads;
 use crate::tile::Start;
 use crate::transpose::{Rows, transpose_rows};
 use crate::workspace::{Scratch, Workspace, round_up};
@@ -64,7 +65,7 @@ impl DenseBlock {
         let padded = self.padded_outputs(isa);
         let gradients = workspace.gradients.floats(batch * padded);
         let together = samples_together(self.outputs);
-        gradients.par_chunks_mut(together * padded).enumerate().for_each(|(task, gradients)| {
+        threads::for_each(gradients.par_chunks_mut(together * padded).enumerate(), |(task, gradients)| {
             let first_sample = task * together;
             let from = first_sample * self.outputs;
             let (output, grad_output) = (&output[from..], &grad_output[from..]);
@@ -92,15 +93,15 @@ impl DenseBlock {
         let padded = self.padded_outputs(isa);
         let batch = input.len() / self.inputs;
         let at_least = self.tasks_at_least(batch);
-        panels.par_chunks_mut((batch * columns).max(1)).with_min_len(at_least).enumerate().for_each(
-            |(block, panels)| {
-                let (rows, first) = (gradients.chunks_exact(padded), block * columns);
-                isa::run(isa, Pack { rows, terms: batch, first, panels, columns });
-            },
-        );
+        let blocks = panels.par_chunks_mut((batch * columns).max(1)).with_min_len(at_least).enumerate();
+        threads::for_each(blocks, |(block, panels)| {
+            let (rows, first) = (gradients.chunks_exact(padded), block * columns);
+            isa::run(isa, Pack { rows, terms: batch, first, panels, columns });
+        });
         let panels = &*panels;
         let result = Shared::new(grad_weight);
-        (0..self.inputs.div_ceil(TOGETHER)).into_par_iter().with_min_len(at_least).for_each(|task| {
+        let tasks = (0..self.inputs.div_ceil(TOGETHER)).into_par_iter().with_min_len(at_least);
+        threads::for_each(tasks, |task| {
             let first = task * TOGETHER;
             let rows = TOGETHER.min(self.inputs - first);
             Scratch::with(|scratch| {
@@ -139,7 +140,8 @@ impl DenseBlock {
         let at_least = self.tasks_at_least(rows);
         let result = Shared::new(grad_input);
         let together = 2 * columns;
-        (0..self.inputs.div_ceil(together)).into_par_iter().with_min_len(at_least).for_each(|task| {
+        let tasks = (0..self.inputs.div_ceil(together)).into_par_iter().with_min_len(at_least);
+        threads::for_each(tasks, |task| {
             let column = task * together;
             let own = together.min(self.inputs - column);
             Scratch::with(|scratch| {

@@ -11,6 +11,7 @@ use crate::dropout::Dropout;
 use crate::ending::Ending;
 use crate::isa::{self, Isa, Kernel};
 use crate::simd::Simd;
+use crate::threads;
 use crate::tile::Start;
 use crate::workspace::{Scratch, Workspace, round_up};
 
@@ -64,7 +65,8 @@ impl DenseBlock {
         let is_packed = padded != self.outputs || batch >= MANY_ROWS || self.pixels > 1;
         // One task per block of rows and columns, each with a buffer of its own.
         let sums = workspace.partials.floats(grid.tasks() * grid.task_len());
-        sums.par_chunks_mut(grid.task_len()).with_min_len(at_least).enumerate().for_each(|(task, result)| {
+        let tasks = sums.par_chunks_mut(grid.task_len()).with_min_len(at_least).enumerate();
+        threads::for_each(tasks, |(task, result)| {
             let (row, column) = grid.place(task);
             let own = grid.columns.min(self.outputs - column);
             for row in result.chunks_exact_mut(grid.columns) {
@@ -100,7 +102,7 @@ impl DenseBlock {
         });
         let sums = &*sums;
         let together = samples_together(self.outputs);
-        output.par_chunks_mut(together * self.outputs).enumerate().for_each(|(task, output)| {
+        threads::for_each(output.par_chunks_mut(together * self.outputs).enumerate(), |(task, output)| {
             let first_sample = task * together;
             isa::run(isa, Finish { block: self, grid: &grid, sums, dropout, first_sample, output });
         });
@@ -162,7 +164,7 @@ impl Grid {
     fn new(block: &DenseBlock, isa: Isa, batch: usize) -> Self {
         /// Rows whose sums and terms stay in the second-level cache, and columns with the weights of the terms.
         const MOST: [usize; 2] = [192, 128];
-        let threads = rayon::current_num_threads();
+        let threads = threads::count();
         let rows = round_up(batch.div_ceil(threads), TILE_ROWS).clamp(MANY_ROWS, MOST[0]);
         let panel = DenseBlock::columns(isa, block.outputs);
         let padded = block.padded_outputs(isa);

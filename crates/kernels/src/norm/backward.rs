@@ -17,6 +17,7 @@ use crate::conv::{Layout, Pool};
 use crate::dropout::Dropout;
 use crate::isa::{self, Isa, Kernel};
 use crate::simd::Simd;
+use crate::threads;
 use crate::transpose::transpose;
 use crate::workspace::{Buffer, Workspace};
 
@@ -65,7 +66,8 @@ impl NormBlock {
             Layout::ChannelsLast => grad_output,
             Layout::ChannelsFirst => {
                 let own = workspace.gradients.floats(grad_output.len());
-                own.par_chunks_mut(output_len).zip(grad_output.par_chunks(output_len)).for_each(|(own, gradient)| {
+                let images = own.par_chunks_mut(output_len).zip(grad_output.par_chunks(output_len));
+                threads::for_each(images, |(own, gradient)| {
                     transpose(isa, gradient, channels, output_len / channels, own);
                 });
                 own
@@ -74,7 +76,8 @@ impl NormBlock {
         let sums = Sums { input, statistics, gamma, codes, dropout, gradients, grad_gamma, grad_beta };
         let input_gradient = self.input_gradient(isa, sums, &mut workspace.partials);
         let together = self.images_together();
-        grad_input.par_chunks_mut(together * self.input_len()).enumerate().for_each(|(group, grad_input)| {
+        let groups = grad_input.par_chunks_mut(together * self.input_len()).enumerate();
+        threads::for_each(groups, |(group, grad_input)| {
             input_gradient.write(isa, group * together, grad_input);
         });
     }

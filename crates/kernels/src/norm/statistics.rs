@@ -11,6 +11,7 @@ use super::{NormBlock, Statistics};
 use crate::check_len;
 use crate::isa::{self, Isa, Kernel};
 use crate::simd::Simd;
+use crate::threads;
 use crate::workspace::{Buffer, Workspace};
 
 impl NormBlock {
@@ -57,7 +58,7 @@ pub(super) fn add_parts<T: Send>(
     add: impl Fn(T, &mut [f32]) + Sync,
 ) -> [Vec<f64>; 2] {
     let partials = partials.zeros(parts.len() * 2 * channels);
-    partials.par_chunks_mut(2 * channels).zip(parts).for_each(|(sums, part)| add(part, sums));
+    threads::for_each(partials.par_chunks_mut(2 * channels).zip(parts), |(sums, part)| add(part, sums));
     let mut totals = [vec![0.0; channels], vec![0.0; channels]];
     for sums in partials.chunks_exact(2 * channels) {
         for (totals, sums) in totals.iter_mut().zip(sums.chunks_exact(channels)) {
