@@ -22,7 +22,7 @@ thread_local! {
 }
 
 impl Team {
-    /// Lets this team do what `work` shares.
+    /// Calls `work` on this thread and lets the team take part in what it shares. Other threads' work is not affected.
     pub fn install<R>(self: &Arc<Self>, work: impl FnOnce() -> R) -> R {
         /// What was installed before, which comes back however `work` ends.
         struct Before(Option<Arc<Team>>);
@@ -35,11 +35,13 @@ impl Team {
         work()
     }
 
-    /// The team that is installed, else the one that all share, which has as many threads as rayon's global pool.
+    /// The team that is installed, else the one that all threads have in common. That one is as large as the pool of
+    /// rayon's that its first caller is in.
     fn current() -> Arc<Self> {
-        static ALL: OnceLock<Arc<Team>> = OnceLock::new();
+        static COMMON: OnceLock<Arc<Team>> = OnceLock::new();
         let installed = INSTALLED.with_borrow(Option::clone);
-        installed.unwrap_or_else(|| Arc::clone(ALL.get_or_init(|| Arc::new(Self::new(rayon::current_num_threads())))))
+        let common = || COMMON.get_or_init(|| Arc::new(Self::new(rayon::current_num_threads())));
+        installed.unwrap_or_else(|| Arc::clone(common()))
     }
 }
 
@@ -50,7 +52,8 @@ pub(crate) fn count() -> usize {
 
 /// Does the work for each of some tasks, which the threads share.
 ///
-/// A thread takes no fewer tasks at a time than [`with_min_len`](IndexedParallelIterator::with_min_len) says.
+/// A thread takes as many tasks at a time as [`with_min_len`](IndexedParallelIterator::with_min_len) says, and all that
+/// are left where the rest would be fewer. What a task shares in its turn it does alone.
 pub(crate) fn for_each<I: IndexedParallelIterator>(tasks: I, work: impl Fn(I::Item) + Sync) {
     let count = tasks.len();
     tasks.with_producer(Work { count, work });
@@ -67,13 +70,17 @@ impl<T, W: Fn(T) + Sync> ProducerCallback<T> for Work<W> {
 
     fn callback<P: Producer<Item = T>>(self, tasks: P) {
         let Self { count, work } = self;
-        let at_least = tasks.min_len().max(1);
-        if count < 2 * at_least {
+        let grain = tasks.min_len().max(1);
+        let pieces = count / grain;
+        if pieces < 2 {
             return tasks.into_iter().for_each(work);
         }
         let team = Team::current();
-        let shares = Shares::new(tasks, count, at_least, team.threads());
-        team.run(&|member| {
+        if team.threads() == 1 {
+            return tasks.into_iter().for_each(work);
+        }
+        let shares = Shares::new(tasks, count, grain, team.threads());
+        team.run(pieces, &|member| {
             while let Some(tasks) = shares.next(member) {
                 tasks.into_iter().for_each(&work);
             }

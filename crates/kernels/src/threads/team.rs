@@ -1,5 +1,6 @@
 //! Threads that wait for work awake.
 
+use std::any::Any;
 use std::cell::UnsafeCell;
 use std::hint;
 use std::mem;
@@ -22,6 +23,9 @@ type Job<'a> = dyn Fn(usize) + Sync + 'a;
 #[derive(Debug)]
 pub struct Team {
     region: Arc<Region>,
+    /// Whether somebody has the region.
+    is_busy: AtomicBool,
+    /// All threads but the callers'.
     members: Vec<JoinHandle<()>>,
 }
 
@@ -33,10 +37,11 @@ impl Team {
         let start = |number| {
             let region = Arc::clone(&region);
             let thread = thread::Builder::new().name(format!("team {number}"));
-            thread.spawn(move || region.serve(number)).ok()
+            // What a job shares in its turn, a member does alone.
+            thread.spawn(move || Arc::new(Self::new(1)).install(|| region.serve(number))).ok()
         };
         let members = (1..threads).map_while(start).collect();
-        Self { region, members }
+        Self { region, is_busy: AtomicBool::new(false), members }
     }
 
     /// How many threads there are.
@@ -45,21 +50,21 @@ impl Team {
         self.members.len() + 1
     }
 
-    /// Lets the members do a job together, or the caller alone if they are at another: the job is done once it has
-    /// returned for the caller, whose number is 0, and for all that took part.
+    /// Lets up to so many threads at a time do a job together, or the caller alone if the members are at another: the job
+    /// is done once it has returned for the caller, whose number is 0, and for all that took part.
     ///
     /// # Panics
     ///
     /// If the job does so in any of the threads.
-    pub(super) fn run(&self, job: &Job<'_>) {
-        if self.members.is_empty() || self.region.is_busy.swap(true, Ordering::Acquire) {
+    pub(super) fn run(&self, threads: usize, job: &Job<'_>) {
+        let is_busy = || self.is_busy.load(Ordering::Relaxed) || self.is_busy.swap(true, Ordering::Acquire);
+        if self.members.is_empty() || is_busy() {
             return job(0);
         }
-        self.region.open(job);
-        let own = panic::catch_unwind(AssertUnwindSafe(|| job(0)));
-        let others = self.region.close();
-        self.region.is_busy.store(false, Ordering::Release);
-        if let Err(payload) = own.and(others) {
+        // SAFETY: whoever is busy is the only one.
+        let outcome = unsafe { self.region.run(threads - 1, job) };
+        self.is_busy.store(false, Ordering::Release);
+        if let Err(payload) = outcome {
             panic::resume_unwind(payload);
         }
     }
@@ -78,71 +83,84 @@ impl Drop for Team {
 /// The parallel region of a team: where members find their job.
 #[derive(Debug)]
 struct Region {
-    /// The number of the job, whether it is [`CLOSED`], and how many members are at it.
+    /// The [generation](generation) of the job, whether it is [`CLOSED`], and how many [members](inside) are at it.
     state: AtomicU64,
-    /// The job. It is written while it is closed and nobody is at it, and read by those who are at it.
-    job: UnsafeCell<&'static Job<'static>>,
-    /// Whether somebody's job is open.
-    is_busy: AtomicBool,
+    /// The job. It is written while the region is closed and nobody inside, and read by members who are inside.
+    job: Slot,
+    /// Members that the job has a use for at a time.
+    seats: AtomicU64,
     /// Whether no job will come any more.
     is_over: AtomicBool,
     sleepers: AtomicUsize,
     sleep: Mutex<()>,
     wake: Condvar,
-    /// Of the job that is done, what panicked.
-    outcome: Mutex<thread::Result<()>>,
+    /// What panicked first.
+    panic: Mutex<Option<Payload>>,
 }
 
-/// Of a state: nobody takes part any more.
+type Payload = Box<dyn Any + Send>;
+
+/// A job whose lifetime has been forgotten.
+#[derive(Debug)]
+struct Slot(UnsafeCell<*const Job<'static>>);
+
+// SAFETY: a job is `Sync`, and every access of the pointer says why nobody writes it meanwhile.
+unsafe impl Sync for Slot {}
+// SAFETY: as above.
+unsafe impl Send for Slot {}
+
+/// Of a state: nobody may join any more.
 const CLOSED: u64 = 1 << 31;
 /// Of a state: one job more.
 const NEXT: u64 = 1 << 32;
 
-/// The number of the job of a state.
-const fn number(state: u64) -> u64 {
+/// Which job a state is of, counted until it wraps around.
+const fn generation(state: u64) -> u64 {
     state / NEXT
 }
 
 /// How many members are at the job of a state.
-const fn at_it(state: u64) -> u64 {
+const fn inside(state: u64) -> u64 {
     state % CLOSED
 }
 
-// SAFETY: of what it is made of the job alone is not shared by itself; see there who has it when.
-unsafe impl Sync for Region {}
-// SAFETY: as above; what does the job is `Sync`.
-unsafe impl Send for Region {}
-
 impl Region {
     fn new() -> Self {
+        let nothing: &'static Job<'static> = &|_| {};
         Self {
             state: AtomicU64::new(CLOSED),
-            job: UnsafeCell::new(&|_| {}),
-            is_busy: AtomicBool::new(false),
+            job: Slot(UnsafeCell::new(nothing)),
+            seats: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
             sleep: Mutex::new(()),
             wake: Condvar::new(),
-            outcome: Mutex::new(Ok(())),
+            panic: Mutex::new(None),
         }
     }
 
-    /// Lets members take part in a job. Whoever calls is busy with it until it is [closed](Self::close).
-    fn open(&self, job: &Job<'_>) {
-        // SAFETY: the last job was closed and nobody is at it. Of this one nobody knows any more when it has been
-        // closed, which is before the borrow ends.
-        unsafe { *self.job.get() = mem::transmute::<&Job<'_>, &'static Job<'static>>(job) };
+    /// Does a job, and lets up to so many members take part at a time.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else may call this meanwhile.
+    unsafe fn run(&self, seats: usize, job: &Job<'_>) -> thread::Result<()> {
+        // SAFETY: members inside alone follow it, and there are none when this returns, which is always, since what panics
+        // is caught.
+        let forgotten = unsafe { mem::transmute::<&Job<'_>, &'static Job<'static>>(job) };
+        // SAFETY: the last job is closed and nobody is inside.
+        unsafe { *self.job.0.get() = forgotten };
+        self.seats.store(seats as u64, Ordering::Relaxed);
         self.announce(0);
-    }
-
-    /// Lets nobody take part any more, and waits for those who do.
-    fn close(&self) -> thread::Result<()> {
+        let own = panic::catch_unwind(AssertUnwindSafe(|| job(0)));
         self.state.fetch_or(CLOSED, Ordering::Relaxed);
-        let is_done = || at_it(self.state.load(Ordering::Acquire)) == 0;
-        while !look(is_done) {
+        // Acquires what all who were inside have written: whatever changes the state from here on is a release, in one
+        // sequence with those before.
+        while !look(|| inside(self.state.load(Ordering::Acquire)) == 0) {
             thread::yield_now();
         }
-        mem::replace(&mut *self.outcome.lock().unwrap_or_else(PoisonError::into_inner), Ok(()))
+        let others = self.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        own.and(others.map_or(Ok(()), Err))
     }
 
     /// Sends everybody home.
@@ -151,18 +169,18 @@ impl Region {
         self.announce(CLOSED);
     }
 
-    /// Counts one job more, closed or not, and wakes who sleeps.
+    /// Begins the next generation, closed or not, and wakes who sleeps.
     fn announce(&self, closed: u64) {
-        let number = number(self.state.load(Ordering::Relaxed));
-        // Either this thread sees who is about to sleep, or that one sees the state.
-        self.state.store(number.wrapping_add(1).wrapping_mul(NEXT) | closed, Ordering::SeqCst);
+        let next = generation(self.state.load(Ordering::Relaxed)).wrapping_add(1);
+        // Sequentially consistent, as the two in `wait`: either this thread sees the sleeper, or that one the state.
+        self.state.store(next.wrapping_mul(NEXT) | closed, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             drop(self.sleep.lock().unwrap_or_else(PoisonError::into_inner));
             self.wake.notify_all();
         }
     }
 
-    /// Does every job, as the member with a number.
+    /// Takes part in every job, as the member with a number.
     fn serve(&self, member: usize) {
         let mut last = 0;
         loop {
@@ -170,46 +188,50 @@ impl Region {
             if self.is_over.load(Ordering::Relaxed) {
                 return;
             }
-            if self.take_part(last) {
-                // SAFETY: it is not closed before this member has left.
-                let job = unsafe { *self.job.get() };
-                let outcome = panic::catch_unwind(AssertUnwindSafe(|| job(member)));
-                if outcome.is_err() {
-                    *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+            if self.join(last) {
+                // SAFETY: `run` neither writes it nor returns before this member has left, and it was written before
+                // this member could join, which acquires it.
+                let job = || unsafe { (**self.job.0.get())(member) };
+                if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(job)) {
+                    let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+                    match *first {
+                        None => *first = Some(payload),
+                        // To drop it could panic, too, and this member would never leave.
+                        Some(_) => mem::forget(payload),
+                    }
                 }
                 self.state.fetch_sub(1, Ordering::Release);
             }
         }
     }
 
-    /// Waits for a job after the one with a number: awake, and after a while asleep.
+    /// Waits for a generation after a given one: awake, and after a while asleep.
     fn wait(&self, last: u64) -> u64 {
-        let next = |order| Some(number(self.state.load(order))).filter(|&number| number != last);
+        let next = |order| Some(generation(self.state.load(order))).filter(|&generation| generation != last);
         let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            if look(|| next(Ordering::Relaxed).is_some()) {
-                break;
-            }
+        while !look(|| next(Ordering::Relaxed).is_some()) && start.elapsed() < PATIENCE {
             thread::yield_now();
         }
-        if let Some(number) = next(Ordering::Acquire) {
-            return number;
+        if let Some(generation) = next(Ordering::Acquire) {
+            return generation;
         }
         let mut sleep = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        let number = loop {
-            if let Some(number) = next(Ordering::SeqCst) {
-                break number;
+        let generation = loop {
+            if let Some(generation) = next(Ordering::SeqCst) {
+                break generation;
             }
             sleep = self.wake.wait(sleep).unwrap_or_else(PoisonError::into_inner);
         };
         self.sleepers.fetch_sub(1, Ordering::Relaxed);
-        number
+        generation
     }
 
-    /// Whether one more member can be at the job with a number.
-    fn take_part(&self, job: u64) -> bool {
-        let one_more = |state| (number(state) == job && state & CLOSED == 0).then_some(state + 1);
+    /// Whether one more member can take part in the job of a generation.
+    fn join(&self, job: u64) -> bool {
+        let seats = self.seats.load(Ordering::Relaxed);
+        let is_open = |state| generation(state) == job && state & CLOSED == 0 && inside(state) < seats;
+        let one_more = |state| is_open(state).then_some(state + 1);
         self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more).is_ok()
     }
 }
@@ -247,7 +269,7 @@ mod tests {
             let team = Arc::new(Team::new(threads));
             assert_eq!(team.threads(), threads);
             for tasks in 0..70 {
-                for at_least in [1, 2, 7, 100] {
+                for at_least in [1, 2, 7, 100, usize::MAX] {
                     assert_eq!(done(&team, tasks, at_least), vec![1; tasks], "{threads} threads, {at_least} at least");
                 }
             }
@@ -255,50 +277,109 @@ mod tests {
     }
 
     #[test]
-    fn does_many_jobs_one_after_the_other() {
+    fn sees_what_the_job_before_has_written() {
         let team = Arc::new(Team::new(4));
-        let sum = AtomicUsize::new(0);
-        for _ in 0..20_000 {
-            team.run(&|_| {
-                sum.fetch_add(1, Ordering::Relaxed);
-            });
-        }
-        let sum = sum.into_inner();
-        assert!((20_000..=80_000).contains(&sum), "{sum}");
+        let mut numbers = vec![0_u32; 97];
+        team.install(|| {
+            for round in 0..20_000 {
+                for_each(numbers.par_iter_mut(), |number| {
+                    assert_eq!(*number, round);
+                    *number += 1;
+                });
+                assert_eq!(numbers, [round + 1; 97]);
+            }
+        });
+    }
+
+    /// The members that take part in a job that three can do together alone.
+    fn three_at_once(team: &Team) -> Vec<usize> {
+        let together = Barrier::new(3);
+        let members = Mutex::new(Vec::new());
+        team.run(3, &|member| {
+            together.wait();
+            members.lock().expect("nobody panics").push(member);
+        });
+        let mut members = members.into_inner().expect("nobody panics");
+        members.sort_unstable();
+        members
     }
 
     #[test]
     fn all_members_take_part_awake_and_asleep() {
         let team = Team::new(3);
-        for pause in [Duration::ZERO, 20 * PATIENCE] {
-            thread::sleep(pause);
-            // Nobody comes past it alone.
-            let together = Barrier::new(3);
-            let members = Mutex::new(Vec::new());
-            team.run(&|member| {
-                together.wait();
-                members.lock().expect("nobody panics").push(member);
+        assert_eq!(three_at_once(&team), [0, 1, 2]);
+        assert_eq!(three_at_once(&team), [0, 1, 2]);
+        while team.region.sleepers.load(Ordering::SeqCst) < 2 {
+            thread::yield_now();
+        }
+        assert_eq!(three_at_once(&team), [0, 1, 2]);
+    }
+
+    #[test]
+    fn no_more_threads_are_at_it_than_there_is_use_for() {
+        let team = Team::new(8);
+        for _ in 0..2_000 {
+            let now = AtomicUsize::new(0);
+            team.run(3, &|_| {
+                assert!(now.fetch_add(1, Ordering::Relaxed) < 3);
+                thread::yield_now();
+                now.fetch_sub(1, Ordering::Relaxed);
             });
-            let mut members = members.into_inner().expect("nobody panics");
-            members.sort_unstable();
-            assert_eq!(members, [0, 1, 2], "after {pause:?}");
+        }
+    }
+
+    /// What a panic says whose payload must not be dropped.
+    struct Precious(usize);
+
+    impl Drop for Precious {
+        fn drop(&mut self) {
+            assert!(thread::panicking(), "it was dropped");
         }
     }
 
     #[test]
     fn a_panic_comes_through_and_the_team_goes_on() {
-        let team = Arc::new(Team::new(2));
-        for culprit in [0, 1] {
-            let together = Barrier::new(2);
+        let team = Arc::new(Team::new(3));
+        for culprits in [[0, 0], [1, 1], [1, 2]] {
+            let together = Barrier::new(3);
             let job = |member| {
                 together.wait();
-                assert!(member != culprit, "member {member}");
+                if culprits.contains(&member) {
+                    panic::resume_unwind(Box::new(Precious(member)));
+                }
             };
-            let payload = panic::catch_unwind(AssertUnwindSafe(|| team.run(&job))).expect_err("it panics");
-            let message = payload.downcast_ref::<String>().expect("it is an assertion's");
-            assert_eq!(*message, format!("member {culprit}"));
+            let payload = panic::catch_unwind(AssertUnwindSafe(|| team.run(3, &job))).expect_err("it panics");
+            let payload = payload.downcast::<Precious>().expect("it is what was thrown");
+            assert!(culprits.contains(&payload.0));
+            mem::forget(payload);
         }
         assert_eq!(done(&team, 100, 1), vec![1; 100]);
+    }
+
+    #[test]
+    fn ends_awake_and_asleep() {
+        drop(Team::new(0));
+        drop(Team::new(4));
+        let team = Team::new(4);
+        while team.region.sleepers.load(Ordering::SeqCst) < 3 {
+            thread::yield_now();
+        }
+        let region = Arc::downgrade(&team.region);
+        drop(team);
+        assert!(region.upgrade().is_none(), "a member is still there");
+    }
+
+    #[test]
+    fn generations_go_round() {
+        let team = Team::new(3);
+        assert_eq!(three_at_once(&team), [0, 1, 2]);
+        while team.region.sleepers.load(Ordering::SeqCst) < 2 {
+            thread::yield_now();
+        }
+        team.region.state.store((u64::from(u32::MAX) * NEXT) | CLOSED, Ordering::SeqCst);
+        assert_eq!(three_at_once(&team), [0, 1, 2]);
+        assert_eq!(generation(team.region.state.load(Ordering::SeqCst)), 0);
+        assert_eq!(three_at_once(&team), [0, 1, 2]);
     }
 
     #[test]
@@ -316,16 +397,20 @@ mod tests {
     }
 
     #[test]
-    fn callers_at_the_same_time_do_not_wait_for_each_other() {
+    fn a_caller_does_not_wait_for_another() {
         let team = Arc::new(Team::new(2));
+        let (begun, end) = (Barrier::new(3), Barrier::new(3));
         thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..500 {
-                        assert_eq!(done(&team, 9, 2), vec![1; 9]);
-                    }
+            // Both members of the team are at it until the other caller has come to its end.
+            scope.spawn(|| {
+                team.run(2, &|_| {
+                    begun.wait();
+                    end.wait();
                 });
-            }
+            });
+            begun.wait();
+            assert_eq!(done(&team, 9, 2), vec![1; 9]);
+            end.wait();
         });
     }
 }
