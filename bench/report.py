@@ -14,8 +14,8 @@ GOALS = {
 NEXT = {
     "dense_128": "what is around products this small: fewer tensors for each layer, so that automatic differentiation has\n"
     "less to keep account of.",
-    "cnn1": "the first dense layer is a plain product near the peak. Only its zeros are left, which ReLU and dropout make of\n"
-    "its inputs, and a vector of samples seldom has the same ones.",
+    "cnn1": "the first dense layer, a plain product whose operands no near cache holds: blocks that read them less often,\n"
+    "or leave out the zeros that ReLU makes of its inputs.",
     "cnn3": "the way back through pooling goes from one gradient that is not zero to the next, and reads and writes the\n"
     "image's gradients for each; neighbouring ones together would do so once.",
     "cnn4": "a batch norm passes over memory once for its statistics and once to apply them; the statistics could be taken\n"

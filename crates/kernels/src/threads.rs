@@ -1,8 +1,8 @@
 //! Work that several threads share.
 //!
-//! What there is to do comes as one of rayon's parallel iterators; who does it is a [`Team`]. A step of training is a
-//! hundred parallel operations with a little serial work in between, and rayon's threads fall asleep in between:
-//! waking them costs more than many of the operations do. A team's threads stay awake for a while, as OpenMP's do.
+//! What there is to do comes as one of rayon's parallel iterators; who does it is a [`Team`]. A step of training is
+//! many short parallel operations with a little serial work in between, during which rayon's threads fall asleep and have
+//! to be woken. A team's threads stay awake for a while, as OpenMP's do.
 
 mod shares;
 mod team;
@@ -72,11 +72,8 @@ impl<T, W: Fn(T) + Sync> ProducerCallback<T> for Work<W> {
         let Self { count, work } = self;
         let grain = tasks.min_len().max(1);
         let pieces = count / grain;
-        if pieces < 2 {
-            return tasks.into_iter().for_each(work);
-        }
         let team = Team::current();
-        if team.threads() == 1 {
+        if pieces.min(team.threads()) < 2 {
             return tasks.into_iter().for_each(work);
         }
         let shares = Shares::new(tasks, count, grain, team.threads());

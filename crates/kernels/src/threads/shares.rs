@@ -27,14 +27,14 @@ impl<P: Producer> Shares<P> {
 
     /// The next tasks of a member.
     pub(super) fn next(&self, member: usize) -> Option<P> {
-        let others = self.shares[member + 1..].iter().chain(&self.shares[..member]);
+        let mut others = self.shares[member + 1..].iter().chain(&self.shares[..member]);
         let take = |share: &Mutex<Share<P>>, end| {
             // Tasks whose splitting has panicked are gone; the team says that something has.
             let mut share = share.lock().unwrap_or_else(PoisonError::into_inner);
             let count = share.no_crumbs(self.grain, self.grain);
             share.take(count, end)
         };
-        take(&self.shares[member], End::Near).or_else(|| others.into_iter().find_map(|share| take(share, End::Far)))
+        take(&self.shares[member], End::Near).or_else(|| others.find_map(|share| take(share, End::Far)))
     }
 }
 

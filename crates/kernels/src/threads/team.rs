@@ -10,8 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How long a member looks for work before it sleeps: longer than what is serial between two operations of a step,
-/// short against what a reader of `top` would notice.
+/// How long a member looks for work before it sleeps: longer than what is serial between two operations of a step.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// Looks between two offers of the processor to other threads.
 const LOOKS: u32 = 64;
@@ -57,8 +56,8 @@ impl Team {
     ///
     /// If the job does so in any of the threads.
     pub(super) fn run(&self, threads: usize, job: &Job<'_>) {
-        let is_busy = || self.is_busy.load(Ordering::Relaxed) || self.is_busy.swap(true, Ordering::Acquire);
-        if self.members.is_empty() || is_busy() {
+        // Looked at before it is written, which members would notice.
+        if self.is_busy.load(Ordering::Relaxed) || self.is_busy.swap(true, Ordering::Acquire) {
             return job(0);
         }
         // SAFETY: whoever is busy is the only one.
@@ -154,8 +153,8 @@ impl Region {
         self.announce(0);
         let own = panic::catch_unwind(AssertUnwindSafe(|| job(0)));
         self.state.fetch_or(CLOSED, Ordering::Relaxed);
-        // Acquires what all who were inside have written: whatever changes the state from here on is a release, in one
-        // sequence with those before.
+        // Acquires what all who were inside have written: each has left with a release, and whatever has changed the state
+        // since then has read it first, so that the last one stands for all.
         while !look(|| inside(self.state.load(Ordering::Acquire)) == 0) {
             thread::yield_now();
         }
